@@ -1,0 +1,177 @@
+/** What a reason means for the job: only `transient` is tried again by itself. */
+export type FailureClass = 'transient' | 'not-found' | 'item' | 'tenant' | 'unexpected';
+
+interface ReasonEntry {
+  readonly class: FailureClass;
+  /** What happened, in the operator's words. */
+  readonly meaning: string;
+  /** What the operator does about it. */
+  readonly todo: string;
+}
+
+const REPLAY = 'then replay.';
+
+/** One table for code, page, operator and README. Codes are stable: alerts and runbooks name them. */
+export const REASONS = {
+  throttled: {
+    class: 'transient',
+    meaning: 'Cognito refused the request because a quota is used up.',
+    todo: 'Nothing. If it lasts, see who else uses the ListUsers quota of that account and region.',
+  },
+  'cognito-unavailable': {
+    class: 'transient',
+    meaning: 'Cognito or STS answered with a server error, or with an answer that cannot be read.',
+    todo: 'Nothing. If it lasts, look at the AWS health dashboard and at proxies in between.',
+  },
+  network: {
+    class: 'transient',
+    meaning: 'No connection to Cognito, or it broke.',
+    todo: 'If it lasts, check egress, DNS and the configured region.',
+  },
+  timeout: {
+    class: 'transient',
+    meaning: 'Cognito did not answer in time.',
+    todo: 'If it lasts, check egress and proxies.',
+  },
+  'credentials-expired': {
+    class: 'transient',
+    meaning: 'AWS credentials have expired, or the clock of this host is wrong.',
+    todo: 'Nothing: fresh ones are fetched. If it lasts, check the clock of the workers and how they get credentials.',
+  },
+  'credentials-unavailable': {
+    class: 'transient',
+    meaning: 'The worker could not obtain AWS credentials.',
+    todo: 'If it lasts, check the role of the workers, or the AWS_ variables of their environment.',
+  },
+  'database-unavailable': {
+    class: 'transient',
+    meaning: 'PostgreSQL could not be reached, or closed the connection.',
+    todo: 'If it lasts, check the database and its connection limit.',
+  },
+  'database-conflict': {
+    class: 'transient',
+    meaning: 'PostgreSQL aborted the transaction: a deadlock, a serialization failure or a lock time-out.',
+    todo: 'Nothing.',
+  },
+  'user-missing': {
+    class: 'not-found',
+    meaning: 'No user of the pool has this email.',
+    todo: `Create the user in the pool (or set onMissing in the manifest), ${REPLAY}`,
+  },
+  'email-malformed': {
+    class: 'item',
+    meaning: 'Cognito cannot search for this email.',
+    todo: 'Correct the email in the manifest and produce a new release.',
+  },
+  'email-ambiguous': {
+    class: 'item',
+    meaning: 'More than one user of the pool has this email.',
+    todo: `Keep one user with this email in the pool, ${REPLAY}`,
+  },
+  'email-unverified': {
+    class: 'item',
+    meaning: 'The user has not verified this email, so it may belong to somebody else.',
+    todo: `Verify the email in the pool (or set requireVerifiedEmail: false for the tenant), ${REPLAY}`,
+  },
+  'user-disabled': {
+    class: 'item',
+    meaning: 'The user is disabled.',
+    todo: `Enable the user in the pool (or change onDisabled in the manifest), ${REPLAY}`,
+  },
+  'role-unknown': {
+    class: 'item',
+    meaning: 'The role does not exist in the table of roles.',
+    todo: `Run rolecall migrate with the current manifest, ${REPLAY}`,
+  },
+  'cognito-refused': {
+    class: 'item',
+    meaning: 'Cognito refused the request for a reason that rolecall does not know.',
+    todo: `Find the error in the log of the workers, mend its cause, ${REPLAY}`,
+  },
+  'pool-not-found': {
+    class: 'tenant',
+    meaning: 'The user pool does not exist in this account and region.',
+    todo: 'Correct userPool.id or userPool.region in the manifest and produce a new release, or create the pool and replay.',
+  },
+  'access-denied': {
+    class: 'tenant',
+    meaning: 'AWS does not allow this role to read the pool.',
+    todo: `Allow cognito-idp:ListUsers on the ARN of the pool, ${REPLAY}`,
+  },
+  'assume-role-refused': {
+    class: 'tenant',
+    meaning: 'AWS does not allow the worker to assume the role of the tenant.',
+    todo: `Check the ARN, the external id and the trust policy of the role, ${REPLAY}`,
+  },
+  'credentials-invalid': {
+    class: 'tenant',
+    meaning: 'AWS rejects the credentials of the worker, also after fetching them anew.',
+    todo: `Replace the access key of the workers, ${REPLAY}`,
+  },
+  'region-refused': {
+    class: 'tenant',
+    meaning: 'The region is not enabled for the account, or is a replica that refuses the operation.',
+    todo: `Enable the region, or correct userPool.region, ${REPLAY}`,
+  },
+  'endpoint-refused': {
+    class: 'tenant',
+    meaning: 'What answers at the endpoint is not Cognito, or its certificate is not trusted.',
+    todo: `Check userPool.endpoint, proxies and the trusted certificates, ${REPLAY}`,
+  },
+  'database-not-configured': {
+    class: 'tenant',
+    meaning: 'The environment variable that holds the database URL of the tenant is not set, or cannot be used.',
+    todo: `Set the variable named by grants.databaseUrlEnv for the workers and restart them, ${REPLAY}`,
+  },
+  'database-refused': {
+    class: 'tenant',
+    meaning: 'PostgreSQL refuses the login, or the database does not exist.',
+    todo: `Correct the URL or the password in the variable named by grants.databaseUrlEnv, ${REPLAY}`,
+  },
+  'grants-table-missing': {
+    class: 'tenant',
+    meaning: 'The tables of the grants do not exist, or lack a column.',
+    todo: `Run rolecall migrate with the current manifest, ${REPLAY}`,
+  },
+  'grants-not-writable': {
+    class: 'tenant',
+    meaning: 'The database user may not write to the tables of the grants.',
+    todo: `Grant it SELECT and INSERT on the tables of the grants, ${REPLAY}`,
+  },
+  'grants-refused': {
+    class: 'item',
+    meaning: 'PostgreSQL refused the grant: a constraint or a trigger of the table is against it.',
+    todo: `Find the SQLSTATE in the log of the workers, mend its cause, ${REPLAY}`,
+  },
+  unexpected: {
+    class: 'unexpected',
+    meaning: 'A bug, or a job that this version cannot read.',
+    todo: `Report it with the log line of the job; after an upgrade, replay.`,
+  },
+} as const satisfies Record<string, ReasonEntry>;
+
+export type Reason = keyof typeof REASONS;
+
+/** `ReasonOf<'transient'>` cannot hold `pool-not-found`: a wrong combination does not compile. */
+export type ReasonOf<C extends FailureClass> = {
+  [R in Reason]: (typeof REASONS)[R]['class'] extends C ? R : never;
+}[Reason];
+
+export type TransientReason = ReasonOf<'transient'>;
+/** A seed that is blocked says why; a transient reason never blocks. */
+export type BlockingReason = Exclude<Reason, TransientReason>;
+
+export const REASON_CODES = Object.keys(REASONS) as Reason[]; // `Object.keys` widens to string; the table is closed
+
+export function isReason(value: string): value is Reason {
+  return Object.hasOwn(REASONS, value);
+}
+
+export function isTransient(reason: Reason): reason is TransientReason {
+  return REASONS[reason].class === 'transient';
+}
+
+/** One cause for the whole tenant: its other seeds need not ask again to know the answer. */
+export function isTenantFault(reason: Reason): reason is ReasonOf<'tenant'> {
+  return REASONS[reason].class === 'tenant';
+}
