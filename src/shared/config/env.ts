@@ -1,0 +1,49 @@
+import { z } from 'zod';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** The environment cannot be used: exit 2. The message names every variable that is wrong, and never shows a value. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Pure: the environment is an argument, so no test has to touch the process. An empty variable counts as absent. */
+export function parseEnv<Shape extends z.ZodRawShape>(shape: Shape, env: Env): z.output<z.ZodObject<Shape>> {
+  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = z.object(shape).safeParse(present, { error: absent });
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`);
+  throw new ConfigError(`the environment cannot be used:\n${problems.join('\n')}`);
+}
+
+function absent(issue: { readonly input?: unknown }): string | undefined {
+  return issue.input === undefined ? 'not set' : undefined;
+}
+
+/** A whole number in a range, both ends included, with the default that applies when the variable is not set. */
+export function whole({ from, to, byDefault }: { from: number; to: number; byDefault: number }) {
+  const expected = `expected a whole number from ${from} to ${to}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, expected)
+    .transform(Number)
+    .pipe(z.number().min(from, expected).max(to, expected))
+    .default(byDefault);
+}
+
+export const PostgresUrl = z
+  .string()
+  .refine(
+    (url) => /^postgres(?:ql)?:$/.test(URL.parse(url)?.protocol ?? ''),
+    'expected postgres://user:password@host:port/database',
+  );
+
+export const LogLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info');
+
+/** Where the ledger is; every command needs it. */
+export const ledgerEnv = { DATABASE_URL: PostgresUrl };
+
+export const httpEnv = {
+  HOST: z.string().default('127.0.0.1'),
+  PORT: whole({ from: 0, to: 65_535, byDefault: 3000 }),
+};

@@ -1,0 +1,24 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import type { RoleId, RunId, SeedId, Sub, TenantId } from '#shared/contract/ids.ts';
+
+const AuditSchema = defineEntity({
+  name: 'Audit',
+  schema: 'rolecall',
+  tableName: 'audit',
+  properties: {
+    id: p.bigint('number').primary().autoincrement(),
+    at: p.datetime().length(3).defaultRaw('now()'),
+    run: p.bigint('number').$type<RunId>(),
+    tenant: p.string().$type<TenantId>().length(63),
+    seed: p.bigint('number').$type<SeedId>(),
+    sub: p.uuid().$type<Sub>(),
+    role: p.uuid().$type<RoleId>(),
+    event: p.string().$type<'granted'>().length(20),
+  },
+  // Two copies of a job make one grant, and one line about it.
+  uniques: [{ name: 'audit_seed_sub_role_key', properties: ['seed', 'sub', 'role'] }],
+});
+
+/** One line for every grant that was made. Append-only: a trigger refuses to change or delete a line. */
+export class Audit extends AuditSchema.class {}
+AuditSchema.setClass(Audit);

@@ -1,0 +1,48 @@
+import { Migrator } from '@mikro-orm/migrations';
+import { MikroORM, type Options } from '@mikro-orm/postgresql';
+import { Audit } from './entities/audit.entity.ts';
+import { ReleaseTenant } from './entities/release-tenant.entity.ts';
+import { Release } from './entities/release.entity.ts';
+import { Seed } from './entities/seed.entity.ts';
+import { Ledger0001 } from './migrations/0001-ledger.ts';
+
+export type Ledger = MikroORM;
+
+export interface LedgerTarget {
+  readonly url: string;
+  /** Connections this process may hold to the ledger. */
+  readonly maxConnections: number;
+}
+
+/** Shared with the test that compares what the migrations build with what the entities describe. */
+export function ledgerOptions({ url, maxConnections }: LedgerTarget): Options {
+  return {
+    clientUrl: url,
+    entities: [Release, ReleaseTenant, Seed, Audit],
+    extensions: [Migrator],
+    migrations: {
+      migrationsList: [{ name: '0001-ledger', class: Ledger0001 }],
+      tableName: 'migration',
+      schema: 'rolecall',
+      snapshot: false,
+    },
+    pool: { min: 0, max: maxConnections, idleTimeoutMillis: 30_000 },
+    driverOptions: POSTGRES_TIMEOUTS,
+    discovery: { warnWhenNoEntities: false },
+    logger: () => {}, // it would print failed statements with their parameters, which hold emails
+  };
+}
+
+/** No statement of rolecall takes seconds: what lasts longer hangs, and a worker that hangs is worse than one that retries. */
+export const POSTGRES_TIMEOUTS = {
+  connectionTimeoutMillis: 5_000,
+  statement_timeout: 30_000,
+  query_timeout: 35_000, // also when the server is gone without a word
+  keepAlive: true,
+  application_name: 'rolecall',
+} as const;
+
+/** The caller disposes of it. Nothing is connected until the first statement. */
+export async function openLedger(target: LedgerTarget): Promise<Ledger> {
+  return MikroORM.init(ledgerOptions(target));
+}

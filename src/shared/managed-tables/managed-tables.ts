@@ -1,0 +1,23 @@
+import { Migrator } from '@mikro-orm/migrations';
+import type { Options } from '@mikro-orm/postgresql';
+import { ManagedTables0001 } from './migrations/0001-managed-tables.ts';
+import { Roles } from './roles.entity.ts';
+import { UserRole } from './user-role.entity.ts';
+
+/** `roles` and `user_role` in one schema of one database. */
+export function managedTablesOptions({ url, schema }: { readonly url: string; readonly schema: string }): Options {
+  return {
+    clientUrl: url,
+    schema,
+    entities: [Roles, UserRole],
+    extensions: [Migrator],
+    migrations: {
+      migrationsList: [{ name: '0001-managed-tables', class: ManagedTables0001 }],
+      tableName: 'rolecall_migration',
+      schema,
+      snapshot: false,
+    },
+    pool: { min: 0, max: 2 },
+    logger: () => {}, // it would print failed statements with their parameters
+  };
+}

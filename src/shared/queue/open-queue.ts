@@ -1,0 +1,125 @@
+import {
+  createPostgresBackend,
+  Queue,
+  withBackend,
+  Worker,
+  type Job,
+  type QueueOptions,
+  type WorkerOptions,
+} from 'bullmq';
+import { Cluster, type RedisOptions } from 'ioredis';
+import { QUEUE_PREFIX, SEED_QUEUE } from '#shared/contract/seed-job.ts';
+import type { QueueTarget } from './queue-target.ts';
+
+const onPostgres = withBackend(createPostgresBackend);
+
+export type SeedQueue = Queue<unknown, string> & AsyncDisposable;
+export type SeedWorker = Worker<unknown, string>;
+export type Process = (job: Job<unknown, string>, token?: string, signal?: AbortSignal) => Promise<string>;
+type RedisConnection = NonNullable<QueueOptions['connection']>;
+
+/** A producer and the board report an absent Redis at once, they do not hang on it. */
+const PRODUCING: RedisOptions = { maxRetriesPerRequest: 1, retryStrategy: () => 200, connectTimeout: 5_000 };
+/** A worker outlives restarts and failovers. Without the second line, a demoted master makes it spin (facts: READONLY). */
+const CONSUMING: RedisOptions = {
+  maxRetriesPerRequest: null,
+  reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
+  retryStrategy: (times) => Math.min(200 * times, 2_000),
+  connectTimeout: 5_000,
+};
+
+/** The caller disposes of it. PostgreSQL must already answer: a queue built without it stays dead. */
+export function openQueue(target: QueueTarget): SeedQueue {
+  const connection = target.kind === 'postgres' ? null : redis(target, PRODUCING);
+  const queue =
+    connection === null
+      ? (new onPostgres.Queue(SEED_QUEUE, { connection: postgres(target) }) as unknown as Queue<unknown, string>) // types differ, methods do not
+      : new Queue<unknown, string>(SEED_QUEUE, { connection, prefix: QUEUE_PREFIX });
+  queue.on('error', () => {}); // what fails is told by the call that fails; without a listener an idle drop would crash
+  return Object.assign(queue, { [Symbol.asyncDispose]: () => close(queue, connection) });
+}
+
+/** The caller closes it; the same holds for PostgreSQL. */
+export function startSeedWorker(
+  target: QueueTarget,
+  process: Process,
+  options: Omit<WorkerOptions, 'connection'>,
+): SeedWorker {
+  const run: Process = (job, token, signal) => process(job, token, signal); // only three parameters get a signal
+  if (target.kind === 'postgres') {
+    return new onPostgres.Worker(SEED_QUEUE, run, {
+      ...options,
+      connection: postgres(target),
+      runRetryDelay: 2_000, // by default a worker idles for 15 s after a lost connection
+    }) as unknown as SeedWorker;
+  }
+  const connection = redis(target, CONSUMING);
+  const worker: SeedWorker = new Worker(SEED_QUEUE, run, {
+    ...options,
+    connection,
+    prefix: QUEUE_PREFIX,
+    removeOnComplete: KEEP_FINISHED,
+  });
+  worker.on('closed', () => disconnect(connection));
+  return worker;
+}
+
+/**
+ * Finished jobs are for people to look at: some thousands are kept. Only on Redis: on PostgreSQL BullMQ's trimming costs
+ * half of the throughput and deadlocks, so there the reconciler cleans up.
+ */
+const KEEP_FINISHED = { age: 7 * 24 * 3600, count: 20_000 };
+
+/** Bounded: with Redis away, BullMQ's own close waits for it. */
+async function close(queue: Queue<unknown, string>, connection: RedisConnection | null): Promise<void> {
+  const closed = queue.close().catch(() => {});
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 2_000).unref())]);
+  disconnect(connection);
+}
+
+/** BullMQ closes what it opened from options; a cluster's client is ours. */
+function disconnect(connection: RedisConnection | null): void {
+  if (connection instanceof Cluster) connection.disconnect();
+}
+
+/** Throws when the queue does not answer: one small read that both backends have. */
+export async function askQueue(queue: SeedQueue): Promise<void> {
+  const late = AbortSignal.timeout(5_000);
+  const timedOut = new Promise<never>((_, reject) => {
+    late.addEventListener('abort', () => reject(new Error('the queue does not answer', { cause: late.reason })));
+  });
+  await Promise.race([queue.isPaused(), timedOut]);
+}
+
+function postgres({ url }: Extract<QueueTarget, { kind: 'postgres' }>) {
+  return { connectionString: url, max: 10, connectionTimeoutMillis: 5_000, application_name: 'rolecall-queue' };
+}
+
+/** Options and not a URL, so that no error of a driver can quote a password. */
+function redis(target: Exclude<QueueTarget, { kind: 'postgres' }>, options: RedisOptions): RedisConnection {
+  const { username, password, tls } = target;
+  const login: RedisOptions = {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls && { tls: {} }),
+  };
+  switch (target.kind) {
+    case 'redis':
+      return { ...target.node, db: target.db, ...login, ...options };
+    case 'redis-sentinel':
+      return {
+        sentinels: [...target.sentinels],
+        name: target.master,
+        ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
+        ...login,
+        ...options,
+      };
+    case 'redis-cluster':
+      return new Cluster([...target.nodes], {
+        redisOptions: { ...login, ...options },
+        ...(tls && { dnsLookup: (address, callback) => callback(null, address) }), // certificates name hosts, not addresses
+      });
+    default:
+      return target satisfies never;
+  }
+}

@@ -1,0 +1,39 @@
+import { pino, type Logger } from 'pino';
+
+export type Log = Logger;
+
+/**
+ * JSON lines on stderr. What others wrote into an error may quote an email or a URL with its password: whatever looks
+ * like either is masked in the finished line, whoever logged it. A masked label passes.
+ */
+export function createLogger(level: string, write: (line: string) => void = toStderr): Log {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write: (line: string) => write(redact(line)) },
+  );
+}
+
+/** Pure: a text without email addresses and URL credentials. */
+export function redact(text: string): string {
+  return text
+    .replaceAll(/(:\/\/)[^\s/@"']+@/g, '$1[redacted]@')
+    .replaceAll(/[^\s"'\\@=<>(),;:[\]]+@[^\s"'\\@=<>(),;:[\]]+/g, (found) =>
+      found.includes('•••') || found.startsWith('[redacted]') ? found : '[redacted]',
+    );
+}
+
+/** What may be said of a third party's error: its class and codes, and where its maintainers find the request. */
+export function describeError(error: unknown): Readonly<Record<string, unknown>> {
+  if (!(error instanceof Error)) return { name: typeof error };
+  const { code, $metadata } = error as { code?: unknown; $metadata?: { httpStatusCode?: number; requestId?: string } };
+  return { name: error.name, code, status: $metadata?.httpStatusCode, requestId: $metadata?.requestId };
+}
+
+function toStderr(line: string): void {
+  process.stderr.write(line);
+}

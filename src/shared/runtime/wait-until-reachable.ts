@@ -1,0 +1,38 @@
+import pRetry from 'p-retry';
+
+/** Something this process depends on did not answer within the bound: exit 5. */
+export class UnreachableError extends Error {
+  override readonly name = 'UnreachableError';
+}
+
+export interface WaitOptions {
+  readonly what: string;
+  /** How long to go on asking. */
+  readonly boundMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Asks until `probe` no longer throws: at boot, a database often starts beside us. The probe must have a time-out of its
+ * own. What it throws is not shown beyond its code, as drivers quote URLs.
+ */
+export async function waitUntilReachable(probe: () => Promise<unknown>, { what, boundMs, signal }: WaitOptions) {
+  try {
+    await pRetry(probe, {
+      retries: Number.POSITIVE_INFINITY,
+      maxRetryTime: boundMs,
+      minTimeout: 200,
+      maxTimeout: 2_000,
+      ...(signal && { signal }),
+    });
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new UnreachableError(`${what} cannot be reached (${codeOf(cause)})`, { cause });
+  }
+}
+
+/** The stable name of a driver's error: an errno, an SQLSTATE, else its class. */
+export function codeOf(error: unknown): string {
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
+  return String(code ?? name ?? 'unknown');
+}
