@@ -19,24 +19,23 @@ export type Process = (job: Job<unknown, string>, token?: string, signal?: Abort
 type RedisConnection = NonNullable<QueueOptions['connection']>;
 
 /** A producer and the board report an absent Redis at once, they do not hang on it. */
-const PRODUCING: RedisOptions = { maxRetriesPerRequest: 1, retryStrategy: () => 200, connectTimeout: 5_000 };
-/** A worker outlives restarts and failovers. Without the second line, a demoted master makes it spin (facts: READONLY). */
-const CONSUMING: RedisOptions = {
+const PRODUCING = { maxRetriesPerRequest: 1, retryStrategy: () => 200, connectTimeout: 5_000 } satisfies RedisOptions;
+/** A worker outlives restarts and failovers. Without `reconnectOnError` a demoted master makes it spin. */
+const CONSUMING = {
   maxRetriesPerRequest: null,
-  reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
-  retryStrategy: (times) => Math.min(200 * times, 2_000),
+  reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
+  retryStrategy: (times: number) => Math.min(200 * times, 2_000),
   connectTimeout: 5_000,
-};
+} satisfies RedisOptions;
 
 /** The caller disposes of it. PostgreSQL must already answer: a queue built without it stays dead. */
 export function openQueue(target: QueueTarget): SeedQueue {
-  const connection = target.kind === 'postgres' ? null : redis(target, PRODUCING);
-  const queue =
-    connection === null
-      ? (new onPostgres.Queue(SEED_QUEUE, { connection: postgres(target) }) as unknown as Queue<unknown, string>) // types differ, methods do not
-      : new Queue<unknown, string>(SEED_QUEUE, { connection, prefix: QUEUE_PREFIX });
-  queue.on('error', () => {}); // what fails is told by the call that fails; without a listener an idle drop would crash
-  return Object.assign(queue, { [Symbol.asyncDispose]: () => close(queue, connection) });
+  if (target.kind === 'postgres') {
+    const queue = new onPostgres.Queue(SEED_QUEUE, { connection: postgres(target) });
+    return disposable(queue as unknown as Queue<unknown, string>, null); // types differ, methods do not
+  }
+  const connection = redis(target, PRODUCING);
+  return disposable(new Queue(SEED_QUEUE, { connection, prefix: QUEUE_PREFIX }), connection);
 }
 
 /** The caller closes it; the same holds for PostgreSQL. */
@@ -70,6 +69,11 @@ export function startSeedWorker(
  */
 const KEEP_FINISHED = { age: 7 * 24 * 3600, count: 20_000 };
 
+function disposable(queue: Queue<unknown, string>, connection: RedisConnection | null): SeedQueue {
+  queue.on('error', () => {}); // what fails is told by the call that fails; without a listener an idle drop would crash
+  return Object.assign(queue, { [Symbol.asyncDispose]: () => close(queue, connection) });
+}
+
 /** Bounded: with Redis away, BullMQ's own close waits for it. */
 async function close(queue: Queue<unknown, string>, connection: RedisConnection | null): Promise<void> {
   const closed = queue.close().catch(() => {});
@@ -96,9 +100,12 @@ function postgres({ url }: Extract<QueueTarget, { kind: 'postgres' }>) {
 }
 
 /** Options and not a URL, so that no error of a driver can quote a password. */
-function redis(target: Exclude<QueueTarget, { kind: 'postgres' }>, options: RedisOptions): RedisConnection {
+function redis(
+  target: Exclude<QueueTarget, { kind: 'postgres' }>,
+  options: typeof PRODUCING | typeof CONSUMING,
+): RedisConnection {
   const { username, password, tls } = target;
-  const login: RedisOptions = {
+  const login = {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(tls && { tls: {} }),

@@ -39,9 +39,9 @@ export async function listen(server: FastifyInstance, { host, port }: HttpTarget
       cause,
     });
   }
-  const [address] = server.addresses();
-  const name = address?.family === 'IPv6' ? `[${address.address}]` : address?.address;
-  const url = `http://${name}:${address?.port}`;
+  const [bound] = server.addresses();
+  const address = typeof bound === 'object' ? bound : { address: host, family: '', port };
+  const url = `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   log.info({ url }, 'listening');
   return url;
 }
