@@ -14,6 +14,9 @@ export interface LedgerTarget {
   readonly maxConnections: number;
 }
 
+/** In the order in which they apply; a process that finds one of them missing is newer than its ledger. */
+export const LEDGER_MIGRATIONS = [{ name: '0001-ledger', class: Ledger0001 }] as const;
+
 /** Shared with the test that compares what the migrations build with what the entities describe. */
 export function ledgerOptions({ url, maxConnections }: LedgerTarget): Options {
   return {
@@ -21,7 +24,7 @@ export function ledgerOptions({ url, maxConnections }: LedgerTarget): Options {
     entities: [Release, ReleaseTenant, Seed, Audit],
     extensions: [Migrator],
     migrations: {
-      migrationsList: [{ name: '0001-ledger', class: Ledger0001 }],
+      migrationsList: [...LEDGER_MIGRATIONS],
       tableName: 'migration',
       schema: 'rolecall',
       snapshot: false,

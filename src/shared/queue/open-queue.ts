@@ -1,5 +1,6 @@
 import {
   createPostgresBackend,
+  LATEST_SCHEMA_VERSION,
   Queue,
   withBackend,
   Worker,
@@ -36,6 +37,11 @@ export function openQueue(target: QueueTarget): SeedQueue {
   }
   const connection = redis(target, PRODUCING);
   return disposable(new Queue(SEED_QUEUE, { connection, prefix: QUEUE_PREFIX }), connection);
+}
+
+/** What BullMQ must have migrated PostgreSQL to before a queue is opened on it; `null`: Redis needs nothing. */
+export function queueSchemaVersion(target: QueueTarget): number | null {
+  return target.kind === 'postgres' ? LATEST_SCHEMA_VERSION : null;
 }
 
 /** The caller closes it; the same holds for PostgreSQL. */

@@ -1,0 +1,65 @@
+import { sql } from '@mikro-orm/postgresql';
+import pRetry from 'p-retry';
+import { codeOf, UnreachableError } from '#shared/runtime/wait-until-reachable.ts';
+import { LEDGER_MIGRATIONS, type Ledger } from './ledger.ts';
+
+export interface SchemaWait {
+  /** What BullMQ must have migrated to in the same database; `null` when the queue is not there. */
+  readonly queueSchemaVersion: number | null;
+  /** How long to go on asking. */
+  readonly boundMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A producer that starts beside us needs some seconds; asking costs one or two small queries. */
+const POLL_MS = 500;
+
+/**
+ * Waits until the producer has migrated the database to what this version knows: workers and ops often start first, and
+ * only the producer may migrate. Rejects with `UnreachableError` when the bound is over; an abort rejects with its reason.
+ */
+export async function waitForSchema(ledger: Ledger, { queueSchemaVersion, boundMs, signal }: SchemaWait) {
+  const ask = async () => {
+    const problem = await schemaProblem(ledger, queueSchemaVersion);
+    if (problem !== null) throw new UnreachableError(problem);
+  };
+  try {
+    await pRetry(ask, {
+      retries: Number.POSITIVE_INFINITY,
+      factor: 1,
+      minTimeout: POLL_MS,
+      maxRetryTime: boundMs,
+      ...(signal && { signal }),
+    });
+  } catch (cause) {
+    if (signal?.aborted || cause instanceof UnreachableError) throw cause;
+    throw new UnreachableError(`PostgreSQL cannot be reached (${codeOf(cause)})`, { cause });
+  }
+}
+
+/** SQLSTATE: the table or the whole schema does not exist, so nothing was ever migrated or produced. */
+export function isNotMigrated(error: unknown): boolean {
+  return ['42P01', '3F000'].includes(codeOf(error));
+}
+
+async function schemaProblem({ em }: Ledger, queueSchemaVersion: number | null): Promise<string | null> {
+  const applied = await rowsIfMigrated(em.fork().execute<{ name: string }[]>(sql`select name from rolecall.migration`));
+  const missing = LEDGER_MIGRATIONS.some(({ name }) => !applied.some((migration) => migration.name === name));
+  if (missing) return 'the ledger is not migrated: run rolecall migrate or rolecall produce';
+  if (queueSchemaVersion === null) return null;
+  const [queue] = await rowsIfMigrated(
+    em.fork().execute<{ version: number | null }[]>(sql`select max(version) as version from bullmq.migration`),
+  );
+  return (queue?.version ?? 0) >= queueSchemaVersion
+    ? null
+    : 'the tables of the queue are not migrated: run rolecall migrate or rolecall produce';
+}
+
+async function rowsIfMigrated<Row>(rows: Promise<Row[]>): Promise<Row[]> {
+  try {
+    return await rows;
+  } catch (error) {
+    if (isNotMigrated(error)) return [];
+    throw error;
+  }
+}
