@@ -4,7 +4,8 @@ import { refuse, type Refusal } from './reply.ts';
 
 export const COGNITO_OPERATIONS = ['ListUsers', 'AdminGetUser', 'DescribeUserPool'] as const;
 export type CognitoOperation = (typeof COGNITO_OPERATIONS)[number];
-export type Operation = CognitoOperation | 'AssumeRole';
+export const OPERATIONS = [...COGNITO_OPERATIONS, 'AssumeRole'] as const;
+export type Operation = (typeof OPERATIONS)[number];
 
 export interface RawRequest {
   readonly headers: IncomingHttpHeaders;

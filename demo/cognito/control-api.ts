@@ -13,8 +13,8 @@ interface Exchange {
 /** Scripts the emulator from another process. Only from this host: who may reach it may make anybody an admin. */
 export function serveControl(emulator: Emulator, { request, response, body }: Exchange): void {
   if (!LOOPBACK.has(request.socket.remoteAddress ?? '')) return send(response, 403, { error: 'loopback only' });
-  const path = (request.url ?? '').slice(CONTROL_PREFIX.length).split('/').map(decodeURIComponent);
   try {
+    const path = (request.url ?? '').slice(CONTROL_PREFIX.length).split('/').map(decodeURIComponent);
     const answer = control(emulator, { method: request.method ?? '', path, body });
     return answer === NO_ROUTE ? send(response, 404, { error: 'no such route' }) : send(response, 200, answer ?? {});
   } catch (error) {

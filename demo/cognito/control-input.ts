@@ -1,3 +1,4 @@
+import { OPERATIONS } from './call.ts';
 import { FAULT_KINDS, type Fault } from './faults.ts';
 import type { EmulatedPool } from './pool.ts';
 import type { EmulatedUser } from './user.ts';
@@ -56,6 +57,9 @@ const POOL = {
 export function readFault(value: unknown): Fault {
   const fault = readObject(value, FAULT, ['kind']) as unknown as Fault;
   if (!FAULT_KINDS.includes(fault.kind)) throw new Error(`kind is one of ${FAULT_KINDS.join(', ')}`);
+  if (fault.operation !== undefined && !OPERATIONS.includes(fault.operation)) {
+    throw new Error(`operation is one of ${OPERATIONS.join(', ')}`);
+  }
   return fault;
 }
 

@@ -14,20 +14,24 @@ export interface FaultList {
   set(fault: Fault): string;
   clear(id: string): void;
   clearAll(): void;
-  /** What happens to this call. It counts as one of the `times` of each fault that applies. */
+  /**
+   * What happens to this call: the fault that was set first, so that two with `times` happen one after the other, plus
+   * all latencies and skews. Only faults that happen use up their `times`.
+   */
   strike(call: FaultTarget): Misfortune;
 }
 
 interface SetFault {
   readonly fault: Fault;
   readonly setMs: number;
+  /** `expired-token`: the keys that are refused, those seen before it was set or else the first that comes. */
   readonly expiredKeys: Set<string>;
   applied: number;
 }
 
 export function createFaultList({ now, random }: { now: () => number; random: () => number }): FaultList {
   const faults = new Map<string, SetFault>();
-  const seenKeys = new Map<string, Set<string>>(); // by pool; '' for calls without one
+  const seenCallers = new Map<string, FaultTarget>(); // one per operation, pool and key
 
   function applies({ fault, setMs, expiredKeys, applied }: SetFault, call: FaultTarget): boolean {
     if (!concerns(fault, call)) return false;
@@ -35,28 +39,24 @@ export function createFaultList({ now, random }: { now: () => number; random: ()
     if (fault.untilMs !== undefined && now() - setMs >= fault.untilMs) return false;
     if (fault.probability !== undefined && random() >= fault.probability) return false;
     if (fault.kind !== 'expired-token') return true;
-    if (expiredKeys.size === 0) expiredKeys.add(call.accessKeyId); // nobody had called before: the first one is it
+    if (expiredKeys.size === 0) expiredKeys.add(call.accessKeyId);
     return expiredKeys.has(call.accessKeyId);
-  }
-
-  function keysSeen(pool: string | undefined): Set<string> {
-    if (pool !== undefined) return new Set(seenKeys.get(pool));
-    return new Set([...seenKeys.values()].map((keys) => [...keys]).flat());
   }
 
   return {
     set(fault) {
       const id = fault.id ?? randomUUID();
-      const expiredKeys = keysSeen(fault.pool);
+      const { email: _, ...anyEmail } = fault; // a token expires for every email
+      const callers = [...seenCallers.values()].filter((caller) => concerns(anyEmail, caller));
+      const expiredKeys = new Set(callers.map(({ accessKeyId }) => accessKeyId));
       faults.set(id, { fault: { ...fault, id }, setMs: now(), expiredKeys, applied: 0 });
       return id;
     },
     clear: (id) => void faults.delete(id),
     clearAll: () => faults.clear(),
     strike(call) {
-      const seen = seenKeys.get(call.pool ?? '') ?? new Set<string>();
-      seenKeys.set(call.pool ?? '', seen.add(call.accessKeyId));
-
+      const { operation, pool, accessKeyId } = call;
+      seenCallers.set(`${operation} ${pool} ${accessKeyId}`, { operation, pool, accessKeyId });
       const applying: SetFault[] = [];
       for (const set of faults.values()) {
         const taken = !addsUp(set) && applying.some((other) => !addsUp(other));

@@ -103,11 +103,11 @@ export function createPool(settings: EmulatedPool, now: () => number): Pool {
       for (const user of having('email', email)) displace(user);
     },
     update(email, change) {
+      const hidden = change.visibleAfterMs !== undefined && { visibleFromMs: now() + change.visibleAfterMs };
       for (const user of having('email', email)) {
         displace(user);
         const ordinal = Math.min(user.ordinal, users.length); // a synthetic user becomes a real one
-        const visibleFromMs = now() + (change.visibleAfterMs ?? 0);
-        place({ ...user, ...change, ordinal, modifiedMs: now(), ...(change.visibleAfterMs && { visibleFromMs }) });
+        place({ ...user, ...change, ...hidden, ordinal, modifiedMs: now() });
       }
     },
     having,
