@@ -17,6 +17,15 @@ const AuditSchema = defineEntity({
   },
   // Two copies of a job make one grant, and one line about it.
   uniques: [{ name: 'audit_seed_sub_role_key', properties: ['seed', 'sub', 'role'] }],
+  triggers: [
+    {
+      name: 'audit_append_only',
+      timing: 'before',
+      events: ['update', 'delete', 'truncate'],
+      forEach: 'statement',
+      body: `raise exception 'rolecall.audit is append-only' using errcode = 'insufficient_privilege'`,
+    },
+  ],
 });
 
 /** One line for every grant that was made. Append-only: a trigger refuses to change or delete a line. */

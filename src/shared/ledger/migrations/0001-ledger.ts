@@ -64,12 +64,11 @@ export class Ledger0001 extends Migration {
         constraint "audit_seed_sub_role_key" unique ("seed", "sub", "role")
       )`);
     this.addSql(`
-      create function "rolecall"."refuse_to_change_audit"() returns trigger language plpgsql as $$
-      begin
-        raise exception 'rolecall.audit is append-only' using errcode = 'insufficient_privilege';
-      end $$`);
+      create function "rolecall"."audit_audit_append_only_fn"() returns trigger as $$
+      begin raise exception 'rolecall.audit is append-only' using errcode = 'insufficient_privilege'; end;
+      $$ language plpgsql`);
     this.addSql(`
       create trigger "audit_append_only" before update or delete or truncate on "rolecall"."audit"
-      for each statement execute function "rolecall"."refuse_to_change_audit"()`);
+      for each statement execute function "rolecall"."audit_audit_append_only_fn"()`);
   }
 }

@@ -1,0 +1,83 @@
+import { MikroORM } from '@mikro-orm/postgresql';
+import pg from 'pg';
+import { ConfigError } from '#shared/config/env.ts';
+import type { Role } from '#shared/contract/roles.ts';
+import { ledgerOptions } from '#shared/ledger/ledger.ts';
+import { ensureRoles } from '#shared/managed-tables/ensure-roles.ts';
+import { managedTablesOptions } from '#shared/managed-tables/managed-tables.ts';
+import { migrateQueue } from '#shared/queue/migrate-queue.ts';
+import type { QueueTarget } from '#shared/queue/queue-target.ts';
+
+export interface ManagedSchema {
+  /** For messages: the name of the variable that holds the URL. */
+  readonly databaseUrlEnv: string;
+  readonly url: string;
+  readonly schema: string;
+}
+
+export interface MigrateOptions {
+  readonly ledgerUrl: string;
+  readonly queue: QueueTarget;
+  readonly managed: readonly ManagedSchema[];
+  readonly roles: readonly Role[];
+}
+
+/** Brings ledger, queue and managed tables up to date. Again changes nothing; of many at once, one works and the others wait. */
+export async function migrate({ ledgerUrl, queue, managed, roles }: MigrateOptions): Promise<void> {
+  await underLock(ledgerUrl, async (client) => {
+    await migrateTables(ledgerOptions({ url: ledgerUrl, maxConnections: 2 }));
+    if (queue.kind === 'postgres') await migrateQueue(client);
+  });
+  for (const target of managed) {
+    await underLock(target.url, async () => {
+      const conflicts = await migrateTables(managedTablesOptions(target), (orm) =>
+        ensureRoles(orm.em.fork(), target.schema, roles),
+      );
+      if (conflicts && conflicts.length > 0) throw new ConfigError(describe(target, conflicts));
+    });
+  }
+}
+
+async function migrateTables<T>(
+  options: ReturnType<typeof ledgerOptions>,
+  afterwards?: (orm: MikroORM) => Promise<T>,
+): Promise<T | undefined> {
+  const orm = await MikroORM.init(options);
+  try {
+    await orm.migrator.up();
+    return await afterwards?.(orm);
+  } finally {
+    await orm.close(true);
+  }
+}
+
+const MIGRATION_LOCK = 7_286_133_011; // any number, the same in every version: two releases may migrate side by side
+
+/** A lock of the session, since the migrator uses connections of its own. It goes with the session if we die. */
+async function underLock(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: 5_000,
+    application_name: 'rolecall-migrate',
+  });
+  client.on('error', () => {}); // a dropped connection rejects the query in flight; without a listener it would crash
+  await client.connect();
+  try {
+    await client.query(`set lock_timeout = '120s'`);
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+function describe(
+  { databaseUrlEnv, schema }: ManagedSchema,
+  conflicts: Awaited<ReturnType<typeof ensureRoles>>,
+): string {
+  const lines = conflicts.map(
+    ({ name, wanted, found }) =>
+      `  role "${name}": the manifest says id ${wanted}, the table says ${found}. Put the table's id into the manifest, or rename the role.`,
+  );
+  return `the roles of the manifest contradict ${schema}.roles in the database of ${databaseUrlEnv}:\n${lines.join('\n')}`;
+}
