@@ -21,7 +21,7 @@ const AuditSchema = defineEntity({
     {
       name: 'audit_append_only',
       timing: 'before',
-      events: ['update', 'delete', 'truncate'],
+      events: ['update', 'delete'],
       forEach: 'statement',
       body: `raise exception 'rolecall.audit is append-only' using errcode = 'insufficient_privilege'`,
     },
