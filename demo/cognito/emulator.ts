@@ -54,7 +54,6 @@ export interface EmulatorOptions {
 
 /** Amazon Cognito and STS on one port, as the AWS SDK meets them. The caller disposes it, which ends every connection. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
-  const now = Date.now;
   const pools = new Map<string, Pool>();
   const faults = createFaultList({ now, random: Math.random });
   const throttle = createThrottle(options.quotas ?? {}, now);
@@ -100,7 +99,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const { port } = address;
 
   const emulator: Emulator = {
-    url: `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`,
+    url: `http://${host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host}:${port}`,
     port,
     addPool: (pool) => void pools.set(pool.id, createPool(pool, now)),
     removePool: (id) => void pools.delete(id),
@@ -134,4 +133,9 @@ function readBody(request: IncomingMessage, done: (body: string) => void): void 
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => done(Buffer.concat(chunks).toString()));
+}
+
+/** `Date.now` is looked up at each call, so that a test may set the clock. */
+function now(): number {
+  return Date.now();
 }

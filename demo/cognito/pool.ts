@@ -48,7 +48,7 @@ export interface Pool {
 export const INDEXED = ['email', 'sub', 'username'] as const;
 export type IndexedAttribute = (typeof INDEXED)[number];
 
-/** A pool that is found by its id, so a malformed one is a mistake of the test and not a case to emulate. */
+/** What Cognito takes for a user pool id; calls with another form are refused before anything is looked up. */
 export const POOL_ID = /^[\w-]+_[0-9a-zA-Z]+$/;
 
 export function createPool(settings: EmulatedPool, now: () => number): Pool {
