@@ -21,7 +21,6 @@ const POOL = 'eu-west-2_Emulated1';
 const ROLE = 'arn:aws:iam::444455556666:role/rolecall';
 const UNLIMITED = { UserList: Infinity, UserRead: Infinity, UserPoolRead: Infinity };
 
-// oxlint-disable-next-line no-empty-pattern -- vitest reads from the pattern which fixtures are needed
 const test = base.extend('emulator', async ({}, { onCleanup }) => {
   const alice = { email: 'alice@example.org', sub: '26a2b2d4-10c1-70f8-1a4e-9b3c5d7e0f01' };
   const emulator = await startEmulator({ quotas: UNLIMITED, pools: [{ id: POOL, users: [alice] }] });
