@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { emailKey } from '#shared/contract/ids.ts';
+import type { Manifest } from './manifest.ts';
+
+/**
+ * SHA-256, in hex, over what the manifest demands: not over how it is written, split into files and ordered, nor over
+ * the case of emails. One release id always has one digest.
+ */
+export function digestManifest({ name, roles, gate, tenants }: Manifest): string {
+  const hash = createHash('sha256');
+  const add = (value: unknown) => hash.update(`${JSON.stringify(sortKeys(value))}\n`);
+  add({ version: 1, name, gate, roles: sortBy(roles, ({ id }) => id) });
+  for (const { id, settings, seeds } of sortBy(tenants, (tenant) => tenant.id)) {
+    add({ id, settings });
+    const people = seeds.map((seed) => ({
+      email: emailKey(seed.email),
+      roles: sortBy(seed.roles, ({ key }) => key),
+      onMissing: seed.onMissing,
+    }));
+    for (const person of sortBy(people, ({ email }) => email)) add(person);
+  }
+  return hash.digest('hex');
+}
+
+/** By code units: the same everywhere, whatever the locale. */
+function sortBy<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
+  return items
+    .map((item) => ({ item, key: keyOf(item) }))
+    .toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ item }) => item);
+}
+
+/** Plain values only: what comes from the schema. */
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, inner]): [string, unknown] => [key, sortKeys(inner)]);
+  return Object.fromEntries(sortBy(entries, ([key]) => key));
+}
