@@ -5,6 +5,7 @@ import { ReleaseTenant } from './entities/release-tenant.entity.ts';
 import { Release } from './entities/release.entity.ts';
 import { Seed } from './entities/seed.entity.ts';
 import { Ledger0001 } from './migrations/0001-ledger.ts';
+import { POSTGRES_TIMEOUTS } from './postgres-timeouts.ts';
 
 export type Ledger = MikroORM;
 
@@ -35,15 +36,6 @@ export function ledgerOptions({ url, maxConnections }: LedgerTarget): Options {
     logger: () => {}, // it would print failed statements with their parameters, which hold emails
   };
 }
-
-/** No statement of rolecall takes seconds: what lasts longer hangs, and a worker that hangs is worse than one that retries. */
-export const POSTGRES_TIMEOUTS = {
-  connectionTimeoutMillis: 5_000,
-  statement_timeout: 30_000,
-  query_timeout: 35_000, // also when the server is gone without a word
-  keepAlive: true,
-  application_name: 'rolecall',
-} as const;
 
 /** The caller disposes of it. Nothing is connected until the first statement. */
 export async function openLedger(target: LedgerTarget): Promise<Ledger> {

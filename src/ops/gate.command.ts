@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import type { Env } from '#shared/config/env.ts';
+import { ManifestName, ReleaseId, TenantId } from '#shared/contract/ids.ts';
+import { openLedger } from '#shared/ledger/ledger.ts';
+import { defineCommand, UsageError } from '#shared/runtime/command.ts';
+import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
+import { askGate, type GateAnswer } from './gate/ask-gate.ts';
+import { awaitGate } from './gate/await-gate.ts';
+import { countsLine, describeGate } from './gate/describe-gate.ts';
+import type { GateQuery } from './gate/gate-counts.ts';
+import type { Gate } from './gate/gate.ts';
+import { parseLedgerConfig } from './ops-config.ts';
+
+const EXIT_BY_STATE: Readonly<Record<Gate['state'], ExitCode>> = {
+  open: EXIT.ok,
+  blocked: EXIT.blocked,
+  pending: EXIT.notSettled,
+  unknown: EXIT.notSettled,
+};
+
+const DEFAULT_TIMEOUT_S = 300;
+
+export const gateCommand = defineCommand({
+  summary: 'may this release serve? the exit code answers',
+  options: [
+    { flags: '--name <manifest>', help: 'the name of the manifest, where several are current' },
+    { flags: '--release <id>', help: 'default: ROLECALL_RELEASE, else the current release' },
+    { flags: '--tenant <id>', help: 'only the seeds of this tenant' },
+    { flags: '--wait', help: 'ask until the gate is open or blocked' },
+    { flags: '--timeout <seconds>', help: `how long to wait (default: ${DEFAULT_TIMEOUT_S})` },
+    { flags: '--json', help: 'print JSON' },
+  ],
+  parse: z
+    .object({
+      name: ManifestName.optional(),
+      release: ReleaseId.optional(),
+      tenant: TenantId.optional(),
+      wait: z.boolean().default(false),
+      timeout: z
+        .string()
+        .regex(/^\d{1,6}$/, 'expected seconds')
+        .transform(Number)
+        .optional(),
+      json: z.boolean().default(false),
+    })
+    .refine(({ wait, timeout }) => wait || timeout === undefined, { path: ['timeout'], error: 'needs --wait' }),
+  run: ({ wait, timeout = DEFAULT_TIMEOUT_S, json, ...query }, { env, signal, out, say }) =>
+    waitForGate({ env, query, timeoutS: wait ? timeout : 0, signal, out, say, json }),
+});
+
+export interface WaitForGateOptions {
+  readonly env: Env;
+  readonly query: GateQuery;
+  /** 0: ask once. */
+  readonly timeoutS: number;
+  readonly signal: AbortSignal;
+  readonly out: (text: string) => void;
+  /** Told of what is waited for, whenever that changes. */
+  readonly say?: (text: string) => void;
+  readonly json: boolean;
+}
+
+/** Waits until the gate is open or blocked, or time is up; prints it. The exit code is the answer. */
+export async function waitForGate(options: WaitForGateOptions): Promise<ExitCode> {
+  const { env, timeoutS, json, out, say = () => {} } = options;
+  const config = parseLedgerConfig(env);
+  const query = { ...options.query, release: options.query.release ?? config.release };
+  await using ledger = await openLedger(config.ledger);
+  const timeUp = timeoutS > 0 ? AbortSignal.timeout(timeoutS * 1000) : AbortSignal.abort();
+
+  const answer = await awaitGate(() => askGate(ledger.em.fork(), query), {
+    signal: AbortSignal.any([options.signal, timeUp]),
+    onWait: whenItChanges(say),
+  });
+  if (answer.kind === 'ambiguous') {
+    throw new UsageError(`several manifests fit: say which by --name (${answer.names.join(', ')})`);
+  }
+  out(json ? JSON.stringify(answer.gate) : describeGate(answer.gate).join('\n'));
+  return answer.kind === 'unreachable' ? EXIT.unreachable : EXIT_BY_STATE[answer.gate.state];
+}
+
+function whenItChanges(say: (text: string) => void): (answer: GateAnswer) => void {
+  let last = '';
+  return (answer) => {
+    if (answer.kind === 'ambiguous') return;
+    const { state, problem } = answer.gate;
+    const key = `${state} ${problem ?? ''}`;
+    if (key !== last) say(`waiting: ${state}, ${problem ?? countsLine(answer.gate)}`);
+    last = key;
+  };
+}

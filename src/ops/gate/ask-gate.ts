@@ -1,0 +1,40 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { ManifestName } from '#shared/contract/ids.ts';
+import { isNotMigrated } from '#shared/ledger/wait-for-schema.ts';
+import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
+import { countSeeds, findRuns, type GateQuery } from './gate-counts.ts';
+import { evaluateGate, unknownGate, type Gate } from './gate.ts';
+import { inTime } from './in-time.ts';
+
+export type GateAnswer =
+  | { readonly kind: 'known'; readonly gate: Gate }
+  /** Several manifests fit the question: it has to name one. */
+  | { readonly kind: 'ambiguous'; readonly names: readonly ManifestName[] }
+  /** The ledger did not answer, which closes the gate. */
+  | { readonly kind: 'unreachable'; readonly gate: Gate };
+
+/** Asks the ledger and keeps nothing: every replica that is asked answers alike. Never rejects, and never hangs. */
+export async function askGate(em: EntityManager, query: GateQuery): Promise<GateAnswer> {
+  try {
+    return await inTime(ask(em, query));
+  } catch (error) {
+    if (isNotMigrated(error)) {
+      return { kind: 'known', gate: unknownGate('nothing was ever produced into this ledger', query.release) };
+    }
+    return { kind: 'unreachable', gate: unknownGate(`the ledger does not answer (${codeOf(error)})`, query.release) };
+  }
+}
+
+async function ask(em: EntityManager, query: GateQuery): Promise<GateAnswer> {
+  const [run, ...others] = await findRuns(em, query);
+  if (run === undefined) return { kind: 'known', gate: unknownGate(nothingSuch(query), query.release) };
+  if (others.length > 0) return { kind: 'ambiguous', names: [run, ...others].map(({ name }) => name) };
+  const gate = evaluateGate(await countSeeds(em, run, query.tenant));
+  const missing = gate.state === 'unknown' && query.tenant !== undefined;
+  return { kind: 'known', gate: missing ? { ...gate, problem: `no seeds of the tenant ${query.tenant}` } : gate };
+}
+
+function nothingSuch({ name, release }: GateQuery): string {
+  const what = release === undefined ? 'no current release' : `no release ${release}`;
+  return name === undefined ? `${what} in this ledger` : `${what} of ${name} in this ledger`;
+}
