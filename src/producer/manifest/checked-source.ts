@@ -23,7 +23,7 @@ export function checkSource(source: ManifestSource, report: CheckedSource['repor
       }
       return data;
     },
-    placeOf: (path) => source.locate(path).place,
+    placeOf: (path) => source.placeOf(path),
     placeOfKey: (path) => source.placeOfKey(path),
     report,
   };
@@ -36,7 +36,8 @@ function describeIssue(source: ManifestSource, path: Path, issue: z.core.$ZodIss
       return { ...source.placeOfKey([...path, key]), message: `${inside(path)}${messages[index]}` };
     });
   }
-  const { place, missing, unresolved, variables } = source.locate(path);
+  const place = source.placeOf(path);
+  const { missing, unresolved, variables } = source.originOf(path);
   if (unresolved) return [];
   if (missing) {
     const parent = inside(path.slice(0, -1));

@@ -18,12 +18,7 @@ export async function listManifestFiles(path: string): Promise<ManifestFiles> {
     if (!(await stat(path)).isDirectory()) {
       return isManifest(path) ? { kind: 'file', files: [path] } : refused(path, `expected a file ending in ${ENDINGS}`);
     }
-    const files: string[] = [];
-    for (const name of (await readdir(path)).toSorted()) {
-      const file = join(path, name);
-      // A link that leads nowhere stays in the list: reading it reports it, and dropping it would drop its tenants.
-      if (!name.startsWith('.') && isManifest(name) && !(await isFolder(file))) files.push(file);
-    }
+    const files = await manifestsIn(path);
     return files.length > 0 ? { kind: 'folder', files } : refused(path, `the folder has no file ending in ${ENDINGS}`);
   } catch (error) {
     return refused(path, describeReadError(error));
@@ -47,9 +42,17 @@ function isManifest(name: string): boolean {
   return EXTENSIONS.includes(extname(name).toLowerCase()) && !name.toLowerCase().endsWith('.schema.json');
 }
 
-async function isFolder(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => null);
-  return found?.isDirectory() ?? false;
+async function manifestsIn(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => !name.startsWith('.') && isManifest(name)).toSorted();
+  const files = names.map((name) => join(folder, name));
+  const isFolder = await Promise.all(
+    files.map(async (file) => {
+      // A link that leads nowhere stays in the list: reading it reports it, and dropping it would drop its tenants.
+      const found = await stat(file).catch(() => null);
+      return found?.isDirectory() ?? false;
+    }),
+  );
+  return files.filter((_, index) => !isFolder[index]);
 }
 
 function refused(file: string, message: string): ManifestFiles {

@@ -15,13 +15,14 @@ export interface ManifestSource {
   readonly value: unknown;
   /** Found on the way, though the file can be read: keys that stand twice, tags, variables that are not set. */
   readonly problems: readonly ManifestProblem[];
-  locate(path: Path): Located;
+  /** Where the value stands; its parent when there is none. */
+  placeOf(path: Path): Place;
   placeOfKey(path: Path): Place;
+  originOf(path: Path): Origin;
 }
 
-export interface Located {
-  /** Of the value; of its parent when there is none. */
-  readonly place: Place;
+/** What is to be known about a value besides its place before something is said against it. */
+export interface Origin {
   readonly missing: boolean;
   /** Already reported, so what follows from it need not be. */
   readonly unresolved: boolean;
@@ -37,7 +38,6 @@ export function parseSource(file: string, text: string, env: Env): ParsedSource 
     prettyErrors: false, // they quote the source
     stringKeys: true,
     resolveKnownTags: false,
-    logLevel: 'silent',
   });
   const placeAt = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
@@ -61,22 +61,18 @@ export function parseSource(file: string, text: string, env: Env): ParsedSource 
         ...describeErrors([...document.errors, ...document.warnings], placeAt),
         ...plain.problems.map(({ node, message }) => ({ ...placeOf(node), message })),
       ],
-      locate(path) {
-        const { node, missing } = walk(root, path);
-        const target = isAlias(node) ? plain.targets.get(node) : node;
-        const written = isScalar(target) && typeof target.value === 'string' ? target.value : '';
-        return {
-          place: placeOf(node),
-          missing,
-          unresolved: plain.unresolved.has(node),
-          variables: variablesOf(written),
-        };
-      },
+      placeOf: (path) => placeOf(walk(root, path).node),
       placeOfKey(path) {
         const { node } = walk(root, path.slice(0, -1));
         const map = isAlias(node) ? plain.targets.get(node) : node;
         const key = pairOf(map, path.at(-1))?.key;
         return placeOf(isNode(key) ? key : node);
+      },
+      originOf(path) {
+        const { node, missing } = walk(root, path);
+        const target = isAlias(node) ? plain.targets.get(node) : node;
+        const written = isScalar(target) && typeof target.value === 'string' ? target.value : '';
+        return { missing, unresolved: plain.unresolved.has(node), variables: variablesOf(written) };
       },
     },
   };

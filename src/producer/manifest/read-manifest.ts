@@ -5,7 +5,7 @@ import { draftFile, type FileDraft } from './draft-file.ts';
 import { describeReadError, listManifestFiles } from './manifest-files.ts';
 import { digestManifest } from './manifest-digest.ts';
 import type { Manifest } from './manifest.ts';
-import type { ManifestProblem } from './manifest-problem.ts';
+import type { ManifestProblem, Report } from './manifest-problem.ts';
 import { parseSource } from './parse-source.ts';
 import type { Env } from './substitute.ts';
 
@@ -26,20 +26,11 @@ export async function readManifest(path: string, env: Env): Promise<ManifestRead
   const problems: ManifestProblem[] = [];
   const report = (problem: ManifestProblem) => problems.push(problem);
   const drafts: FileDraft[] = [];
-  // One file after the other: a parsed file takes a hundred times the memory of its draft, so only one is alive.
-  for (const file of listed.files) {
-    const text = await readText(file);
-    if (text.kind === 'refused') {
-      report({ file, line: 1, column: 1, message: text.message });
-      continue;
-    }
-    const parsed = parseSource(file, text.text, env);
-    if (parsed.kind === 'broken') {
-      problems.push(...parsed.problems);
-      continue;
-    }
-    problems.push(...parsed.source.problems);
-    drafts.push(draftFile(checkSource(parsed.source, report)));
+  for await (const { file, text } of readTexts(listed.files)) {
+    // One parsed file is alive at a time: it takes many times the memory of the draft that is made of it.
+    const draft = text.kind === 'text' ? draftText(file, text.text, env, report) : null;
+    if (draft !== null) drafts.push(draft);
+    if (text.kind === 'refused') report({ file, line: 1, column: 1, message: text.message });
   }
 
   const complete = drafts.length === listed.files.length;
@@ -49,7 +40,24 @@ export async function readManifest(path: string, env: Env): Promise<ManifestRead
   return { kind: 'read', manifest, digest: digestManifest(manifest) };
 }
 
+function draftText(file: string, text: string, env: Env, report: Report): FileDraft | null {
+  const parsed = parseSource(file, text, env);
+  const problems = parsed.kind === 'broken' ? parsed.problems : parsed.source.problems;
+  for (const problem of problems) report(problem);
+  return parsed.kind === 'broken' ? null : draftFile(checkSource(parsed.source, report));
+}
+
 type Text = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'refused'; readonly message: string };
+
+/** Texts are small beside what is parsed from them, and reading them one by one would be waiting for the most part. */
+const READ_AT_ONCE = 32;
+
+async function* readTexts(files: readonly string[]): AsyncGenerator<{ readonly file: string; readonly text: Text }> {
+  for (let index = 0; index < files.length; index += READ_AT_ONCE) {
+    const chunk = files.slice(index, index + READ_AT_ONCE);
+    yield* await Promise.all(chunk.map(async (file) => ({ file, text: await readText(file) })));
+  }
+}
 
 async function readText(file: string): Promise<Text> {
   try {
