@@ -1,0 +1,93 @@
+import { sql, type EntityManager } from '@mikro-orm/postgresql';
+import { emailKey, type Email, type RunId, type SeedId, type TenantId } from '#shared/contract/ids.ts';
+import type { Reason } from '#shared/contract/reasons.ts';
+import { seedJobId } from '#shared/contract/seed-job.ts';
+import { moveSeeds } from '#shared/ledger/move-seed.ts';
+import { addJobs, type SeedToQueue } from '#shared/queue/add-jobs.ts';
+import type { SeedQueue } from '#shared/queue/open-queue.ts';
+
+/** A page is moved by one statement, and its jobs are retried side by side. */
+const PAGE = 500;
+
+/** Which blocked seeds; without a field, all of them. */
+export interface ReplaySelection {
+  readonly runs: readonly RunId[];
+  readonly tenant?: TenantId | undefined;
+  readonly email?: Email | undefined;
+  readonly reason?: Reason | undefined;
+}
+
+export interface Replayed {
+  /** Blocked seeds that were put back to work. */
+  readonly replayed: number;
+  /** Of these, the ones whose job had gone from the queue. */
+  readonly readded: number;
+}
+
+/**
+ * Puts blocked seeds back to work, also those whose job is gone. The ledger goes first: should the queue fail in between,
+ * the seed is pending, and the reconciler of the workers gives it its job. Twice at once replays each seed once.
+ */
+export async function replaySeeds(em: EntityManager, queue: SeedQueue, selection: ReplaySelection): Promise<Replayed> {
+  let [replayed, readded] = [0, 0];
+  for await (const page of blockedSeeds(em, selection, 0)) {
+    const moved = new Set(
+      await moveSeeds(
+        em.fork(),
+        page.map(({ seedId }) => seedId),
+        { kind: 'pending', suspicion: null },
+      ),
+    );
+    const seeds = page.filter(({ seedId }) => moved.has(seedId));
+    const jobless = await Promise.all(seeds.map(async (seed) => ((await retryJob(queue, seed)) ? [] : [seed])));
+    readded += await addJobs(queue, jobless.flat());
+    replayed += seeds.length;
+  }
+  return { replayed, readded };
+}
+
+/** `false`: there is no job that will run, so one must be added. */
+async function retryJob(queue: SeedQueue, seed: SeedToQueue): Promise<boolean> {
+  const job = await queue.getJob(seedJobId(seed));
+  if (job === undefined) return false;
+  const state = await job.getState();
+  switch (state) {
+    case 'failed':
+      // The counters are reset, so that a transient failure after the replay is retried soon.
+      await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true }).catch(unlessTaken(job));
+      return true;
+    case 'completed':
+    case 'unknown':
+      await job.remove();
+      return false;
+    default:
+      return true; // somebody else retried it, and it will run or runs
+  }
+}
+
+/** Between the look and the retry somebody else may have retried it, in the board: that is as good. */
+function unlessTaken(job: { isFailed(): Promise<boolean> }) {
+  return async (error: unknown) => {
+    if (await job.isFailed()) throw error;
+  };
+}
+
+async function* blockedSeeds(
+  em: EntityManager,
+  selection: ReplaySelection,
+  after: number,
+): AsyncGenerator<readonly SeedToQueue[]> {
+  const { runs, tenant, email, reason } = selection;
+  const page = await em.fork().execute<SeedToQueue[]>(sql`
+    select id::int as "seedId", run::int, tenant, label, ordinal
+    from rolecall.seed
+    where run = any(${`{${runs.join()}}`}::bigint[]) and state = 'blocked' and id > ${after as SeedId}
+      and ${tenant === undefined ? sql`true` : sql`tenant = ${tenant}`}
+      and ${email === undefined ? sql`true` : sql`lower(email) = ${emailKey(email)}`}
+      and ${reason === undefined ? sql`true` : sql`reason = ${reason}`}
+    order by id
+    limit ${PAGE}`);
+  if (page.length > 0) yield page;
+  const last = page.at(-1);
+  if (last !== undefined && page.length === PAGE) yield* blockedSeeds(em, selection, last.seedId);
+}
