@@ -30,7 +30,7 @@ export async function migrate({ ledgerUrl, queue, managed, roles }: MigrateOptio
   });
   for (const target of managed) {
     await underLock(target.url, async () => {
-      const conflicts = await migrateTables(managedTablesOptions(target), (orm) =>
+      const conflicts = await migrateTables(managedTablesOptions({ ...target, maxConnections: 2 }), (orm) =>
         ensureRoles(orm.em.fork(), target.schema, roles),
       );
       if (conflicts && conflicts.length > 0) throw new ConfigError(describe(target, conflicts));

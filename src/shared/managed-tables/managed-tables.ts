@@ -1,11 +1,18 @@
 import { Migrator } from '@mikro-orm/migrations';
 import type { Options } from '@mikro-orm/postgresql';
+import { POSTGRES_TIMEOUTS } from '#shared/ledger/postgres-timeouts.ts';
 import { ManagedTables0001 } from './migrations/0001-managed-tables.ts';
 import { Roles } from './roles.entity.ts';
 import { UserRole } from './user-role.entity.ts';
 
+export interface ManagedTablesTarget {
+  readonly url: string;
+  readonly schema: string;
+  readonly maxConnections: number;
+}
+
 /** `roles` and `user_role` in one schema of one database. */
-export function managedTablesOptions({ url, schema }: { readonly url: string; readonly schema: string }): Options {
+export function managedTablesOptions({ url, schema, maxConnections }: ManagedTablesTarget): Options {
   return {
     clientUrl: url,
     schema,
@@ -17,7 +24,8 @@ export function managedTablesOptions({ url, schema }: { readonly url: string; re
       schema,
       snapshot: false,
     },
-    pool: { min: 0, max: 2 },
+    pool: { min: 0, max: maxConnections, idleTimeoutMillis: 30_000 },
+    driverOptions: POSTGRES_TIMEOUTS,
     logger: () => {}, // it would print failed statements with their parameters
   };
 }

@@ -45,7 +45,7 @@ export function queueSchemaVersion(target: QueueTarget): number | null {
 }
 
 /** The caller closes it; the same holds for PostgreSQL. */
-export function startSeedWorker(
+export function createSeedWorker(
   target: QueueTarget,
   process: Process,
   options: Omit<WorkerOptions, 'connection'>,

@@ -12,7 +12,6 @@ export interface ProbeServerOptions {
   /** What it depends on answers. */
   readonly ready: Readonly<Record<string, Check>>;
   readonly metrics: Registry;
-  readonly log: Log;
 }
 
 export interface HttpTarget {

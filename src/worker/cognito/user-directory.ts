@@ -1,0 +1,16 @@
+import type { Email, Sub } from '#shared/contract/ids.ts';
+import type { Reason } from '#shared/contract/reasons.ts';
+import type { TenantSettings } from '#shared/contract/tenant-settings.ts';
+
+/** What the directory knows about an email. A missing user is an answer; that the question failed is one too. */
+export type Lookup =
+  | { readonly kind: 'found'; readonly sub: Sub; readonly enabled: boolean; readonly emailVerified: boolean }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'failed'; readonly reason: Reason; readonly cause: unknown };
+
+export type UserPool = TenantSettings['userPool'];
+
+/** Who is this email? Never throws: what can go wrong stands in the answer. */
+export interface UserDirectory {
+  find(email: Email, pool: UserPool, signal: AbortSignal): Promise<Lookup>;
+}

@@ -1,0 +1,161 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DelayedError, UnrecoverableError, type Job } from 'bullmq';
+import type { SeedId } from '#shared/contract/ids.ts';
+import type { TransientReason } from '#shared/contract/reasons.ts';
+import { parseSeedJobId, SeedJob } from '#shared/contract/seed-job.ts';
+import type { SeedState } from '#shared/contract/seed-state.ts';
+import { createSeedWorker, type SeedWorker } from '#shared/queue/open-queue.ts';
+import type { QueueTarget } from '#shared/queue/queue-target.ts';
+import { describeError, type Log } from '#shared/runtime/logger.ts';
+import { backoffMs, type Backoff } from './backoff.ts';
+import { failed, type Outcome } from './outcome.ts';
+
+export interface Timing {
+  readonly backoff: Backoff;
+  /** Until a suspicion is looked at again. */
+  readonly recheckMs: number;
+  /** Until a user who will appear is looked for again. */
+  readonly waitMs: number;
+}
+
+export interface ConsumeOptions {
+  readonly target: QueueTarget;
+  readonly concurrency: number;
+  readonly timing: Timing;
+  /** One attempt. `null`: the seed needs nothing. May throw: then the ledger is away, or we have a bug. */
+  handle(job: SeedJob, signal: AbortSignal): Promise<Outcome | null>;
+  /** Where an error that nobody expected belongs: the database is away, or it is a bug. */
+  unforeseen(error: unknown): Outcome;
+  /** Writes the state into the ledger. */
+  record(seedId: SeedId, state: SeedState): Promise<boolean>;
+  settled(outcome: Outcome): void;
+  now(): number;
+  readonly log: Log;
+}
+
+/** A stall is a crashed process, no verdict on the seed: by default the second one fails the job. */
+const MAX_STALLED_COUNT = 10;
+const SPENT_PROCESS = new AbortController().signal; // never aborts; for a BullMQ that passes no signal
+
+/** The one place where outcomes become ledger states, and BullMQ's return values and special errors. Takes nothing yet. */
+export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
+  const { target, concurrency, handle, unforeseen, record, settled, timing, now, log } = options;
+  return createSeedWorker(target, work, {
+    concurrency,
+    autorun: false,
+    maxStalledCount: MAX_STALLED_COUNT,
+    settings: { backoffStrategy: (attempt, _, error) => delayOf(error) ?? backoffMs(attempt, timing.backoff) },
+  });
+
+  async function work(job: Job<unknown, string>, token?: string, signal = SPENT_PROCESS): Promise<string> {
+    const payload = SeedJob.safeParse(job.data);
+    if (!payload.success) return refuse(job);
+    const { seedId, label, tenant, run } = payload.data;
+    const outcome = await handle(payload.data, signal).catch(unforeseen);
+    const reason = outcome !== null && 'reason' in outcome ? outcome.reason : undefined;
+    const cause =
+      outcome !== null && 'cause' in outcome && outcome.cause !== undefined ? describeError(outcome.cause) : undefined;
+    log.info(
+      { jobId: job.id, run, tenant, label, outcome: outcome?.kind ?? 'nothing to do', reason, cause },
+      'attempt',
+    );
+    if (outcome === null) return 'nothing to do';
+    try {
+      return await conclude(job, token, seedId, outcome);
+    } catch (error) {
+      if (error instanceof DelayedError || error instanceof UnrecoverableError || error instanceof TryAgain)
+        throw error;
+      // The verdict could not be written down. The job must come back with it, whatever it was.
+      log.warn({ jobId: job.id, cause: describeError(error) }, 'the ledger did not take the outcome; trying again');
+      throw new TryAgain('database-unavailable', backoffMs(job.attemptsMade + 1, timing.backoff), error);
+    }
+  }
+
+  async function conclude(job: Job, token: string | undefined, seedId: SeedId, outcome: Outcome): Promise<string> {
+    switch (outcome.kind) {
+      case 'overtaken':
+        return 'nothing to do';
+      case 'granted': // the ledger knows: it was settled together with the grants
+        settled(outcome);
+        return `granted, ${outcome.added} new`;
+      case 'skipped':
+        await record(seedId, outcome);
+        settled(outcome);
+        return `skipped: ${outcome.reason}`;
+      case 'suspected': {
+        // pending and delayed, but not `retrying`: that the gate tolerates, and nothing is known yet
+        const { suspicion } = outcome;
+        const at = now() + timing.recheckMs;
+        await record(seedId, { kind: 'pending', suspicion, nextAttemptAt: new Date(at) });
+        return postpone(job, token, at);
+      }
+      case 'waiting': {
+        const at = now() + timing.waitMs;
+        await record(seedId, { ...outcome, nextAttemptAt: new Date(at) });
+        return postpone(job, token, at);
+      }
+      case 'retrying': {
+        const { reason, cause } = outcome;
+        const delayMs = backoffMs(job.attemptsMade + 1, timing.backoff); // one number for the ledger and the queue
+        await record(seedId, { kind: 'retrying', reason, nextAttemptAt: new Date(now() + delayMs) });
+        throw new TryAgain(reason, delayMs, cause);
+      }
+      case 'blocked':
+        await record(seedId, { kind: 'blocked', reason: outcome.reason });
+        settled(outcome);
+        throw new UnrecoverableError(outcome.reason);
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  /** A payload that cannot be read still has an id that says whose it is: the gate must not wait for it in vain. */
+  async function refuse(job: Job): Promise<never> {
+    const outcome = failed('unexpected', 'the payload of the job cannot be read');
+    log.error({ jobId: job.id, reason: 'unexpected' }, 'the payload of the job cannot be read');
+    const named = parseSeedJobId(job.id ?? '');
+    if (named !== null) await record(named.seedId, { kind: 'blocked', reason: 'unexpected' });
+    settled(outcome);
+    throw new UnrecoverableError('unexpected');
+  }
+}
+
+/** The error must follow the move, or the job stays active. The attempt is not counted. */
+async function postpone(job: Job, token: string | undefined, at: number): Promise<never> {
+  await job.moveToDelayed(at, token);
+  throw new DelayedError();
+}
+
+/** Carries the delay to BullMQ's backoff. Its message becomes the job's `failedReason`, so it is a reason and no more. */
+class TryAgain extends Error {
+  override readonly name = 'TryAgain';
+  readonly delayMs: number;
+
+  constructor(reason: TransientReason, delayMs: number, cause: unknown) {
+    super(reason, { cause });
+    this.delayMs = delayMs;
+    this.stack = `TryAgain: ${reason}`; // BullMQ keeps it with the job; a stack trace says nothing to an operator
+  }
+}
+
+function delayOf(error: unknown): number | undefined {
+  return error instanceof TryAgain ? error.delayMs : undefined;
+}
+
+/** From here on jobs are taken. */
+export function startConsuming(worker: SeedWorker, log: Log): void {
+  let silentUntil = 0;
+  worker.on('error', (error) => {
+    if (Date.now() < silentUntil) return; // a Redis that is out of memory brings thousands of these a second
+    silentUntil = Date.now() + 10_000;
+    log.error({ cause: describeError(error), message: error.message }, 'queue');
+  });
+  worker.run().catch((error: unknown) => log.fatal({ cause: describeError(error) }, 'the worker takes no more jobs'));
+}
+
+/** Bounded: on its own, BullMQ's close waits for running jobs for ever. What is cut off is taken up again by its stall. */
+export async function stopConsuming(worker: SeedWorker, timeoutMs: number): Promise<void> {
+  const stopped = worker.close().then(() => true);
+  const late = sleep(timeoutMs, false, { ref: false });
+  if (!(await Promise.race([stopped, late]))) await worker.close(true);
+}

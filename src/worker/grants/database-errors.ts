@@ -1,0 +1,45 @@
+import type { Reason } from '#shared/contract/reasons.ts';
+
+/** SQLSTATE → reason (PostgreSQL: Appendix A). Five characters are one state, two are the rest of its class. */
+export const REASON_BY_SQLSTATE = {
+  '08': 'database-unavailable', // connection exceptions
+  '40': 'database-conflict', // serialization failures and deadlocks
+  '53': 'database-unavailable', // out of connections, memory or disk
+  '55P03': 'database-conflict', // lock not available
+  '57014': 'database-unavailable', // statement time-out
+  '57': 'database-unavailable', // the server is shutting down or starting
+  '58': 'database-unavailable', // I/O errors
+  '25006': 'database-unavailable', // a standby: a failover is under way
+  '28': 'database-refused',
+  '3D000': 'database-refused', // no such database
+  '42P01': 'grants-table-missing',
+  '3F000': 'grants-table-missing', // no such schema
+  '42703': 'grants-table-missing', // no such column
+  '42501': 'grants-not-writable',
+  '23503': 'role-unknown',
+  '42P10': 'grants-table-missing', // no unique constraint that fits: not the tables that rolecall migrates
+  '22': 'grants-refused',
+  '23': 'grants-refused',
+  '42': 'grants-refused',
+  P0: 'grants-refused', // a trigger raised
+} as const satisfies Record<string, Reason>;
+
+const REASONS_BY_SQLSTATE: ReadonlyMap<string, Reason> = new Map(Object.entries(REASON_BY_SQLSTATE));
+
+/** By SQLSTATE, then by errno. MikroORM wraps what the driver throws and keeps its code. */
+export function classifyDatabaseError(error: unknown): Reason {
+  if (!(error instanceof Error)) return 'unexpected';
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) {
+    return REASONS_BY_SQLSTATE.get(code) ?? REASONS_BY_SQLSTATE.get(code.slice(0, 2)) ?? 'unexpected';
+  }
+  if (typeof code === 'string' && /^E(?!RR_)[A-Z_]+$/.test(code)) return 'database-unavailable';
+  return isLostConnection(error) ? 'database-unavailable' : 'unexpected';
+}
+
+/** `pg` has no code for these (pg: lib/client.js, pg-pool: index.js). */
+function isLostConnection({ message }: Error): boolean {
+  return /Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error/i.test(
+    message,
+  );
+}

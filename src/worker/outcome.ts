@@ -1,0 +1,23 @@
+import type { Sub } from '#shared/contract/ids.ts';
+import { isTransient, type BlockingReason, type Reason, type TransientReason } from '#shared/contract/reasons.ts';
+import type { SeedState, Suspicion } from '#shared/contract/seed-state.ts';
+
+/** Every way one attempt can end. Endings that we expect are values; what is thrown surprised us. */
+export type Outcome =
+  /** `added`: how many grants this seed made. The ledger says so already, in the same transaction. */
+  | { readonly kind: 'granted'; readonly sub: Sub; readonly added: number }
+  /** A copy of this job was faster, or a newer run took over. */
+  | { readonly kind: 'overtaken' }
+  /** A definitive answer that counts only when it comes again. */
+  | { readonly kind: 'suspected'; readonly suspicion: Suspicion }
+  | Extract<SeedState, { kind: 'skipped' }>
+  | { readonly kind: 'waiting'; readonly reason: 'user-missing' }
+  | { readonly kind: 'retrying'; readonly reason: TransientReason; readonly cause: unknown }
+  | { readonly kind: 'blocked'; readonly reason: BlockingReason; readonly cause?: unknown };
+
+/** The second table: the class of a reason decides between trying again and stopping the rollout. */
+export function failed(reason: Reason, cause: unknown): Outcome {
+  return isTransient(reason)
+    ? { kind: 'retrying', reason, cause }
+    : { kind: 'blocked', reason: reason as BlockingReason, cause }; // what is not transient blocks, by definition
+}

@@ -1,0 +1,35 @@
+import type { Sub } from '#shared/contract/ids.ts';
+import { isTenantFault, type ReasonOf } from '#shared/contract/reasons.ts';
+import type { UserDirectory } from './cognito/user-directory.ts';
+import { judgeLookup } from './judge-lookup.ts';
+import type { Outcome } from './outcome.ts';
+import type { TakenSeed } from './take-seed.ts';
+
+export interface ProvisionDeps {
+  readonly directory: UserDirectory;
+  grant(seed: TakenSeed, sub: Sub): Promise<Outcome>;
+  readonly tenantFaults: {
+    record(seed: TakenSeed, reason: ReasonOf<'tenant'>): Promise<void>;
+    clear(seed: TakenSeed): Promise<void>;
+  };
+}
+
+/** Resolve first, write second: nothing is granted to somebody Cognito does not know. */
+export async function provisionSeed(deps: ProvisionDeps, seed: TakenSeed, signal: AbortSignal): Promise<Outcome> {
+  if (seed.sharedFault !== null) return { kind: 'blocked', reason: seed.sharedFault };
+
+  const verdict = judgeLookup(await deps.directory.find(seed.email, seed.userPool, signal), seed);
+  const outcome = verdict.kind === 'entitled' ? await deps.grant(seed, verdict.sub) : verdict;
+
+  if (outcome.kind === 'blocked' && isTenantFault(outcome.reason)) {
+    await deps.tenantFaults.record(seed, outcome.reason);
+  } else if (seed.tenantHasFault && gotThrough(outcome)) {
+    await deps.tenantFaults.clear(seed);
+  }
+  return outcome;
+}
+
+/** The tenant was asked and gave an answer, be it one that this seed does not like. */
+function gotThrough({ kind }: Outcome): boolean {
+  return kind === 'granted' || kind === 'skipped' || kind === 'waiting' || kind === 'blocked';
+}

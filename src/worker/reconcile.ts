@@ -1,0 +1,73 @@
+import { sql, type EntityManager } from '@mikro-orm/postgresql';
+import type { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
+import type { Label } from '#shared/contract/label.ts';
+import { seedJobId } from '#shared/contract/seed-job.ts';
+import { addJobs, type SeedToQueue } from '#shared/queue/add-jobs.ts';
+import type { SeedQueue } from '#shared/queue/open-queue.ts';
+
+export interface Reconciled {
+  /** Jobs that the queue had lost. */
+  readonly added: number;
+  /** Jobs that ended although their seed is not settled: a stall, a deadlock, a connection cut at the finish. */
+  readonly retried: number;
+}
+
+/** A seed that was touched a moment ago is being worked on, or its producer is still adding jobs. */
+const UNTOUCHED_FOR_S = 10;
+const PAGE = 1_000;
+/** Any number, the same in every version. */
+const RECONCILER_LOCK = 7_286_133_012;
+const KEEP_FINISHED_MS = 7 * 24 * 3600 * 1000;
+
+/**
+ * Gives every seed of a current run that still needs work a job that will run. `null`: another worker is at it, as only
+ * one is at a time. The lock is the transaction's, so it goes with the process; nothing is written in it.
+ */
+export async function reconcile(em: EntityManager, queue: SeedQueue): Promise<Reconciled | null> {
+  return em.transactional(async (tx) => {
+    const [lock] = await tx.execute<{ mine: boolean }[]>(
+      sql`select pg_try_advisory_xact_lock(${RECONCILER_LOCK}) as mine`,
+    );
+    if (lock?.mine !== true) return null;
+    let added = 0;
+    let retried = 0;
+    for await (const page of unsettledPages(tx)) {
+      const states = await Promise.all(page.map((seed) => queue.getJobState(seedJobId(seed))));
+      const inState = (...wanted: string[]) => page.filter((_, at) => wanted.includes(states[at] ?? 'unknown'));
+      for (const seed of inState('failed')) retried += await retryFailed(queue, seed);
+      const finished = inState('completed');
+      for (const seed of finished) await queue.remove(seedJobId(seed)); // frees its id, so that it can be added again
+      retried += await addJobs(queue, finished);
+      added += await addJobs(queue, inState('unknown'));
+    }
+    await queue.clean(KEEP_FINISHED_MS, PAGE, 'completed');
+    return { added, retried };
+  });
+}
+
+/** Seeds of current runs for which a job should be under way; a blocked one waits for an operator. */
+async function* unsettledPages(em: EntityManager): AsyncGenerator<SeedToQueue[]> {
+  let after = 0;
+  for (;;) {
+    const rows = await em.execute<{ id: string; run: string; tenant: TenantId; label: Label; ordinal: number }[]>(sql`
+      select s.id, s.run, s.tenant, s.label, s.ordinal
+      from rolecall.seed s join rolecall.release r on r.run = s.run and r.superseded_at is null
+      where s.id > ${after} and s.state in ('pending', 'retrying', 'waiting')
+        and s.updated_at < now() - make_interval(secs => ${UNTOUCHED_FOR_S})
+      order by s.id limit ${PAGE}`);
+    if (rows.length === 0) return;
+    after = Number(rows.at(-1)?.id);
+    yield rows.map(({ id, run, ...seed }) => ({ ...seed, seedId: Number(id) as SeedId, run: Number(run) as RunId }));
+  }
+}
+
+async function retryFailed(queue: SeedQueue, seed: SeedToQueue): Promise<number> {
+  const job = await queue.getJob(seedJobId(seed));
+  if (job === undefined) return 0;
+  try {
+    await job.retry('failed');
+    return 1;
+  } catch {
+    return 0; // an operator pressed Retry at the same moment
+  }
+}

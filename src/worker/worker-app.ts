@@ -1,0 +1,133 @@
+import { sql } from '@mikro-orm/postgresql';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { openLedger } from '#shared/ledger/ledger.ts';
+import { moveSeed } from '#shared/ledger/move-seed.ts';
+import { waitForSchema } from '#shared/ledger/wait-for-schema.ts';
+import { askQueue, openQueue, queueSchemaVersion } from '#shared/queue/open-queue.ts';
+import { describeError, type Log } from '#shared/runtime/logger.ts';
+import { createProbeServer, listen, type Check } from '#shared/runtime/probe-server.ts';
+import { createCognitoClients } from './cognito/cognito-clients.ts';
+import { createCognitoDirectory } from './cognito/cognito-directory.ts';
+import type { UserDirectory } from './cognito/user-directory.ts';
+import { createSeedConsumer, startConsuming, stopConsuming } from './consume.ts';
+import { watchConsumption } from './consumption-watch.ts';
+import { grantSeed } from './grant-seed.ts';
+import { classifyDatabaseError } from './grants/database-errors.ts';
+import { createGrantsDatabases } from './grants/grants-databases.ts';
+import { failed } from './outcome.ts';
+import { provisionSeed, type ProvisionDeps } from './provision-seed.ts';
+import { reconcile } from './reconcile.ts';
+import { startPeriodic } from './start-periodic.ts';
+import { takeSeed } from './take-seed.ts';
+import { clearTenantFault, recordTenantFault } from './tenant-fault.ts';
+import type { WorkerConfig } from './worker-config.ts';
+import { createWorkerMetrics } from './worker-metrics.ts';
+
+export interface WorkerAppDeps {
+  readonly config: WorkerConfig;
+  readonly log: Log;
+  /** A registry of the process that this worker shares; without one it opens a probe server of its own. */
+  readonly metrics?: Registry;
+  /** Tests hand in another one. */
+  readonly directory?: UserDirectory;
+  readonly signal?: AbortSignal;
+}
+
+export interface WorkerApp extends AsyncDisposable {
+  /** Of the probe server; `null` where the process has another one. */
+  readonly url: string | null;
+  readonly live: Readonly<Record<string, Check>>;
+}
+
+/** A producer that starts beside us migrates first; it may wait for its own database for a while. */
+const SCHEMA_BOUND_MS = 120_000;
+const RECONCILE_EVERY_MS = 15_000;
+
+/**
+ * Composition root of `work`: the one function that knows every concrete thing, and in which order they start. They
+ * are released in reverse, also when starting fails half-way: stop taking jobs, stop answering probes, close the ledger.
+ */
+export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
+  const { config, log, signal } = deps;
+  await using opened = new AsyncDisposableStack();
+  const metrics = deps.metrics ?? new Registry();
+  const { settled, observeCognito } = createWorkerMetrics(metrics);
+
+  const ledger = opened.use(await openLedger(config.ledger));
+  await waitForSchema(ledger, {
+    queueSchemaVersion: queueSchemaVersion(config.queue),
+    boundMs: SCHEMA_BOUND_MS,
+    ...(signal && { signal }),
+  });
+  const clients = opened.use(createCognitoClients(config));
+  const directory = deps.directory ?? createCognitoDirectory({ clients, observe: observeCognito });
+  const databases = opened.use(
+    createGrantsDatabases({
+      ledgerUrl: config.ledger.url,
+      urlOf: config.databaseUrl,
+      maxConnections: config.ledger.maxConnections,
+    }),
+  );
+  const queue = opened.use(openQueue(config.queue));
+
+  const em = () => ledger.em.fork();
+  const grant: ProvisionDeps['grant'] = (seed, sub) => grantSeed({ ledger: ledger.em, databases }, seed, sub);
+  const tenantFaults: ProvisionDeps['tenantFaults'] = {
+    record: (seed, reason) => recordTenantFault(em(), seed, reason),
+    clear: (seed) => clearTenantFault(em(), seed),
+  };
+  const worker = createSeedConsumer({
+    target: config.queue,
+    concurrency: config.concurrency,
+    timing: config.timing,
+    handle: async (job, attempt) => {
+      const seed = await takeSeed(em(), job);
+      return seed && provisionSeed({ directory, grant, tenantFaults }, seed, attempt);
+    },
+    unforeseen: (error) => failed(classifyDatabaseError(error), error),
+    record: (seedId, state) => moveSeed(em(), seedId, state),
+    settled,
+    now: Date.now,
+    log,
+  });
+
+  const consumption = opened.use(watchConsumption(worker, queue, Date.now));
+  const live = { consumption: consumption.problem };
+  const url = deps.metrics === undefined ? await serveProbes() : null;
+
+  opened.defer(() => stopConsuming(worker, config.shutdownTimeoutMs));
+  startConsuming(worker, log);
+  opened.use(
+    startPeriodic({
+      everyMs: RECONCILE_EVERY_MS,
+      work: async () => {
+        const found = await reconcile(em(), queue);
+        if (found !== null && found.added + found.retried > 0) log.warn(found, 'jobs put back into the queue');
+      },
+      failed: (error) => log.warn({ cause: describeError(error) }, 'reconciling failed; the next round tries again'),
+    }),
+  );
+  log.info({ concurrency: config.concurrency, queue: config.queue.kind }, 'consuming');
+
+  const owned = opened.move(); // from here on the caller owns it all
+  return { url, live, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+
+  async function serveProbes(): Promise<string> {
+    collectDefaultMetrics({ register: metrics });
+    const ready = {
+      ledger: answers(() => em().execute(sql`select 1`)),
+      queue: answers(() => askQueue(queue)),
+    };
+    const server = createProbeServer({ live, ready, metrics });
+    opened.defer(() => server.close());
+    return listen(server, config.http, log);
+  }
+}
+
+function answers(ask: () => Promise<unknown>): Check {
+  return () =>
+    ask().then(
+      () => null,
+      () => 'does not answer',
+    );
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import {
+  httpEnv,
+  ledgerEnv,
+  LogLevel,
+  parseEnv,
+  PostgresUrl,
+  whole,
+  ConfigError,
+  type Env,
+} from '#shared/config/env.ts';
+import type { LedgerTarget } from '#shared/ledger/ledger.ts';
+import { queueTarget, RedisUrl, type QueueTarget } from '#shared/queue/queue-target.ts';
+import type { HttpTarget } from '#shared/runtime/probe-server.ts';
+import type { Timing } from './consume.ts';
+
+export interface WorkerConfig {
+  readonly ledger: LedgerTarget;
+  readonly queue: QueueTarget;
+  readonly http: HttpTarget;
+  readonly concurrency: number;
+  readonly timing: Timing;
+  readonly shutdownTimeoutMs: number;
+  readonly stsEndpointIsConfigured: boolean;
+  readonly logLevel: string;
+  /** The database URL in the variable of this name; `undefined` also when it holds something else. */
+  databaseUrl(name: string): string | undefined;
+}
+
+export const workerEnv = {
+  ...ledgerEnv,
+  ...httpEnv,
+  REDIS_URL: RedisUrl.optional(),
+  ROLECALL_CONCURRENCY: whole({ from: 1, to: 200, byDefault: 10 }),
+  ROLECALL_RETRY_BASE_MS: whole({ from: 1, to: 3_600_000, byDefault: 1_000 }),
+  ROLECALL_RETRY_CAP_MS: whole({ from: 1, to: 86_400_000, byDefault: 300_000 }),
+  ROLECALL_MISSING_RECHECK_MS: whole({ from: 1, to: 3_600_000, byDefault: 3_000 }),
+  ROLECALL_WAITING_RECHECK_MS: whole({ from: 1, to: 86_400_000, byDefault: 60_000 }),
+  ROLECALL_SHUTDOWN_TIMEOUT_MS: whole({ from: 0, to: 3_600_000, byDefault: 20_000 }),
+  AWS_ENDPOINT_URL: z.string().optional(),
+  AWS_ENDPOINT_URL_STS: z.string().optional(),
+  LOG_LEVEL: LogLevel,
+};
+
+export function parseWorkerConfig(env: Env): WorkerConfig {
+  const parsed = parseEnv(workerEnv, env);
+  if (parsed.ROLECALL_RETRY_BASE_MS > parsed.ROLECALL_RETRY_CAP_MS) {
+    throw new ConfigError('the environment cannot be used:\n  ROLECALL_RETRY_BASE_MS: is above ROLECALL_RETRY_CAP_MS');
+  }
+  return {
+    // A job holds at most one connection; some are left for the reconciler, the probes and the metrics.
+    ledger: { url: parsed.DATABASE_URL, maxConnections: Math.min(parsed.ROLECALL_CONCURRENCY, 20) + 3 },
+    queue: queueTarget(parsed.REDIS_URL, parsed.DATABASE_URL),
+    http: { host: parsed.HOST, port: parsed.PORT },
+    concurrency: parsed.ROLECALL_CONCURRENCY,
+    timing: {
+      backoff: {
+        baseMs: parsed.ROLECALL_RETRY_BASE_MS,
+        capMs: parsed.ROLECALL_RETRY_CAP_MS,
+        random: Math.random,
+      },
+      recheckMs: parsed.ROLECALL_MISSING_RECHECK_MS,
+      waitMs: parsed.ROLECALL_WAITING_RECHECK_MS,
+    },
+    shutdownTimeoutMs: parsed.ROLECALL_SHUTDOWN_TIMEOUT_MS,
+    stsEndpointIsConfigured: (parsed.AWS_ENDPOINT_URL_STS ?? parsed.AWS_ENDPOINT_URL) !== undefined,
+    logLevel: parsed.LOG_LEVEL,
+    databaseUrl: (name) => PostgresUrl.safeParse(env[name]).data,
+  };
+}
