@@ -55,13 +55,7 @@ const MIGRATION_LOCK = 7_286_133_011; // any number, the same in every version: 
 
 /** A lock of the session, since the migrator uses connections of its own. It goes with the session if we die. */
 async function underLock(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: 5_000,
-    application_name: 'rolecall-migrate',
-  });
-  client.on('error', () => {}); // a dropped connection rejects the query in flight; without a listener it would crash
-  await client.connect();
+  const client = await connect(url);
   try {
     await client.query(`set lock_timeout = '120s'`);
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
@@ -69,6 +63,23 @@ async function underLock(url: string, work: (client: pg.Client) => Promise<void>
   } finally {
     await client.end();
   }
+}
+
+/** Throws when PostgreSQL does not answer within seconds. */
+export async function askPostgres(url: string): Promise<void> {
+  const client = await connect(url);
+  await client.end();
+}
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: 5_000,
+    application_name: 'rolecall-migrate',
+  });
+  client.on('error', () => {}); // a dropped connection rejects the query in flight; without a listener it would crash
+  await client.connect();
+  return client;
 }
 
 function describe(

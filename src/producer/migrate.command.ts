@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { defineCommand } from '#shared/runtime/command.ts';
+import { EXIT } from '#shared/runtime/exit-codes.ts';
+import { prepare, readOrThrow } from './produce.ts';
+import { managedSchemas, parseProducerConfig } from './producer-config.ts';
+
+export const migrateCommand = defineCommand({
+  summary: 'bring the ledger, the queue and the managed tables up to date',
+  options: [{ flags: '--json', help: 'print JSON' }],
+  parse: z.object({ json: z.boolean().default(false) }),
+  async run({ json }, { env, out, signal }) {
+    const config = parseProducerConfig(env);
+    const { manifest } = await readOrThrow(config.manifestPath, env);
+    const managed = managedSchemas(manifest, env);
+    await prepare({ config, managed, roles: manifest.roles, signal });
+    const places = managed.map(({ databaseUrlEnv, schema }) => ({ databaseUrlEnv, schema }));
+    out(
+      json
+        ? JSON.stringify({ migrated: true, queue: config.queue.kind, managed: places })
+        : `up to date: the ledger, and the managed tables in ${places.map((p) => `${p.schema} of ${p.databaseUrlEnv}`).join(', ')}`,
+    );
+    return EXIT.ok;
+  },
+});

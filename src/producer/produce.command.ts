@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import type { Env } from '#shared/config/env.ts';
+import { ReleaseId, type ManifestName } from '#shared/contract/ids.ts';
+import { defineCommand, type CommandIo } from '#shared/runtime/command.ts';
+import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
+import { produce, type Produced } from './produce.ts';
+import { parseProducerConfig } from './producer-config.ts';
+
+/** The gate is ops', which a producer may not import: whoever composes the command line hands the wait in. */
+export type WaitForGate = (options: {
+  readonly env: Env;
+  readonly query: { readonly name: ManifestName; readonly release: ReleaseId };
+  readonly timeoutS: number;
+  readonly signal: AbortSignal;
+  readonly out: CommandIo['out'];
+  readonly say: CommandIo['say'];
+  readonly json: boolean;
+}) => Promise<ExitCode>;
+
+const DEFAULT_TIMEOUT_S = 300;
+
+export const createProduceCommand = (waitForGate: WaitForGate) =>
+  defineCommand({
+    summary: 'record the release of the manifest and enqueue its seeds',
+    options: [
+      { flags: '--release <id>', help: 'the id of this deploy (default: ROLECALL_RELEASE, else a fresh one)' },
+      { flags: '--wait', help: 'then wait for the gate; its state decides the exit code' },
+      { flags: '--timeout <seconds>', help: `how long to wait (default: ${DEFAULT_TIMEOUT_S})` },
+      { flags: '--json', help: 'print JSON' },
+    ],
+    parse: z
+      .object({
+        release: ReleaseId.optional(),
+        wait: z.boolean().default(false),
+        timeout: z
+          .string()
+          .regex(/^\d{1,6}$/, 'expected seconds')
+          .transform(Number)
+          .optional(),
+        json: z.boolean().default(false),
+      })
+      .refine(({ wait, timeout }) => wait || timeout === undefined, { path: ['timeout'], error: 'needs --wait' }),
+    async run({ release, wait, timeout = DEFAULT_TIMEOUT_S, json }, io) {
+      const { env, signal, out, say } = io;
+      const produced = await produce({ config: parseProducerConfig(env), env, release, signal });
+      const summary = json ? JSON.stringify(produced) : describe(produced);
+      if (!wait) {
+        out(summary);
+        return EXIT.ok;
+      }
+      say(summary);
+      const query = { name: produced.name, release: produced.release };
+      return waitForGate({ env, query, timeoutS: timeout, signal, out, say, json });
+    },
+  });
+
+export function describe({ name, release, run, recorded, tenants, seeds, enqueued, superseded }: Produced): string {
+  const what = recorded ? `recorded as run ${run}` : `already current as run ${run}`;
+  const older = superseded > 0 ? `; ${superseded} unsettled seeds of older runs superseded` : '';
+  return `release ${release} of ${name} ${what}: ${tenants} tenants, ${seeds} seeds, ${enqueued} enqueued${older}`;
+}

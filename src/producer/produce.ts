@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import { ReleaseId, type ManifestName } from '#shared/contract/ids.ts';
+import type { Env } from '#shared/config/env.ts';
+import { openLedger } from '#shared/ledger/ledger.ts';
+import { askQueue, openQueue } from '#shared/queue/open-queue.ts';
+import { codeOf, UnreachableError, waitUntilReachable } from '#shared/runtime/wait-until-reachable.ts';
+import { enqueueRun, removeSupersededFailures } from './enqueue-run.ts';
+import { ManifestError } from './manifest/manifest-error.ts';
+import { readManifest, type ManifestRead } from './manifest/read-manifest.ts';
+import { askPostgres, migrate } from './migrate.ts';
+import { managedSchemas, type ProducerConfig } from './producer-config.ts';
+import { recordRun, type RecordedRun } from './record-run.ts';
+
+export interface ProduceOptions {
+  readonly config: ProducerConfig;
+  readonly env: Env;
+  /** Before the environment's; without either, the release is named anew. */
+  readonly release?: ReleaseId | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface Produced extends RecordedRun {
+  readonly name: ManifestName;
+  readonly release: ReleaseId;
+  readonly tenants: number;
+  /** Seeds for which a job was asked for: those not settled and not blocked. */
+  readonly enqueued: number;
+}
+
+/** How long to wait for what starts beside us. Longer would look like hanging. */
+const BOOT_BOUND_MS = 10_000;
+
+/** Manifest → ledger → jobs, in this order: a producer that dies in between is repaired by running it again. */
+export async function produce({ config, env, release, signal }: ProduceOptions): Promise<Produced> {
+  const { manifest, digest } = await readOrThrow(config.manifestPath, env);
+  const managed = managedSchemas(manifest, env);
+  await prepare({ config, managed, roles: manifest.roles, signal });
+
+  await using opened = new AsyncDisposableStack();
+  const ledger = opened.use(await openLedger({ url: config.ledgerUrl, maxConnections: 3 }));
+  const queue = opened.use(openQueue(config.queue));
+  await waitUntilReachable(() => askQueue(queue), { what: 'the queue', boundMs: BOOT_BOUND_MS, signal });
+
+  const named = release ?? config.release ?? ReleaseId.parse(randomUUID());
+  const recorded = await recordRun(ledger.em.fork(), { manifest, digest, release: named });
+  const enqueued = await enqueueRun(ledger.em.fork(), queue, recorded.run).catch(queueLost);
+  await removeSupersededFailures(ledger.em.fork(), queue).catch(queueLost);
+  return { ...recorded, name: manifest.name, release: named, tenants: manifest.tenants.length, enqueued };
+}
+
+export async function readOrThrow(path: string, env: Env): Promise<Extract<ManifestRead, { kind: 'read' }>> {
+  const read = await readManifest(path, env);
+  if (read.kind === 'refused') throw new ManifestError(read.problems);
+  return read;
+}
+
+type PrepareOptions = Pick<ProduceOptions, 'config' | 'signal'> &
+  Pick<Parameters<typeof migrate>[0], 'managed' | 'roles'>;
+
+/** Waits for every database, then migrates. Nothing is recorded before all of them answer. */
+export async function prepare({ config, managed, roles, signal }: PrepareOptions): Promise<void> {
+  const databases = new Map(managed.map(({ url, databaseUrlEnv }) => [url, databaseUrlEnv]));
+  databases.set(config.ledgerUrl, 'DATABASE_URL');
+  for (const [url, name] of databases) {
+    await waitUntilReachable(() => askPostgres(url), {
+      what: `PostgreSQL (${name})`,
+      boundMs: BOOT_BOUND_MS,
+      signal,
+    });
+  }
+  await migrate({ ledgerUrl: config.ledgerUrl, queue: config.queue, managed, roles });
+}
+
+/** The run is recorded, so whoever runs `produce` again adds what is missing, and the workers' reconciler does too. */
+function queueLost(cause: unknown): never {
+  throw new UnreachableError(
+    `the queue was lost while jobs were added (${codeOf(cause)}); the release is recorded: run produce again with the same release id, or let the workers add what is missing`,
+    { cause },
+  );
+}

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { ConfigError, ledgerEnv, parseEnv, PostgresUrl, type Env } from '#shared/config/env.ts';
+import { ReleaseId } from '#shared/contract/ids.ts';
+import { queueTarget, RedisUrl, type QueueTarget } from '#shared/queue/queue-target.ts';
+import type { Manifest } from './manifest/manifest.ts';
+import type { ManagedSchema } from './migrate.ts';
+
+export interface ProducerConfig {
+  readonly ledgerUrl: string;
+  readonly queue: QueueTarget;
+  readonly manifestPath: string;
+  /** `undefined`: every `produce` is a release of its own. */
+  readonly release: ReleaseId | undefined;
+}
+
+const manifestEnv = { ROLECALL_MANIFEST: z.string().default('rolecall.yaml') };
+
+export function parseProducerConfig(env: Env): ProducerConfig {
+  const parsed = parseEnv(
+    { ...ledgerEnv, ...manifestEnv, REDIS_URL: RedisUrl.optional(), ROLECALL_RELEASE: ReleaseId.optional() },
+    env,
+  );
+  return {
+    ledgerUrl: parsed.DATABASE_URL,
+    queue: queueTarget(parsed.REDIS_URL, parsed.DATABASE_URL),
+    manifestPath: parsed.ROLECALL_MANIFEST,
+    release: parsed.ROLECALL_RELEASE,
+  };
+}
+
+/** `validate` needs no database. */
+export function parseManifestPath(env: Env): string {
+  return parseEnv(manifestEnv, env).ROLECALL_MANIFEST;
+}
+
+/** Every place that holds managed tables, once; tenants name it by the variable that holds its URL. */
+export function managedSchemas({ tenants }: Manifest, env: Env): ManagedSchema[] {
+  const schemas = new Map<string, ManagedSchema>();
+  const problems = new Set<string>();
+  for (const { settings } of tenants) {
+    const { databaseUrlEnv, schema } = settings.grants;
+    const url = PostgresUrl.safeParse(env[databaseUrlEnv]);
+    if (url.success) schemas.set(`${url.data} ${schema}`, { databaseUrlEnv, url: url.data, schema });
+    else problems.add(`  ${databaseUrlEnv}: ${env[databaseUrlEnv] ? url.error.issues[0]?.message : 'not set'}`);
+  }
+  if (problems.size > 0) {
+    throw new ConfigError(
+      `the environment cannot be used (named by grants.databaseUrlEnv):\n${[...problems].join('\n')}`,
+    );
+  }
+  return [...schemas.values()];
+}
