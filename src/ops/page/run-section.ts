@@ -1,0 +1,162 @@
+import type { TenantId } from '#shared/contract/ids.ts';
+import { SEED_QUEUE } from '#shared/contract/seed-job.ts';
+import { SEED_STATES, UNSETTLED_STATES, type SeedStateKind } from '#shared/contract/seed-state.ts';
+import type { BoardAccess } from '../board/board-access.ts';
+import { adviceOf } from '../gate/describe-gate.ts';
+import type { Gate, SeedCount } from '../gate/gate.ts';
+import { html, type Html } from './html.ts';
+import { SHOWN_SEEDS, type RunOverview } from './overview.ts';
+
+/** Of thousands of tenants, those with open work come first and the rest is counted. */
+const SHOWN_TENANTS = 200;
+
+const SIGN = { open: '✓', pending: '…', blocked: '✕', unknown: '?' } as const satisfies Record<Gate['state'], string>;
+
+interface View {
+  readonly board: BoardAccess['kind'];
+  readonly emails: boolean;
+}
+
+/** Pure: one run, with its gate, what closes it, and its tenants. */
+export function renderRun({ run, gate, counts, blocked }: RunOverview, view: View): Html {
+  const seeds = blocked.map(
+    ({ tenant, who, reason }) =>
+      html`<tr>
+        <td>${tenant}</td>
+        <td>${who}</td>
+        <td><code>${reason}</code></td>
+      </tr>`,
+  );
+  return html`<section class="${gate.state}">
+    <h2>${run.name}</h2>
+    <p class="soft">
+      release ${run.release} · run ${run.run} · recorded ${ago(run.ageS)}${run.superseded && ' · superseded'}
+    </p>
+    <p class="state">${SIGN[gate.state]} ${gate.state}${gate.degraded && ' (degraded)'}</p>
+    <p>${sentence(gate, run.superseded)}</p>
+    <dl>
+      ${SEED_STATES.filter((state) => gate.counts[state] > 0).map(
+        (state) =>
+          html`<div>
+            <dt>${state}</dt>
+            <dd>${gate.counts[state]}</dd>
+          </div>`,
+      )}
+    </dl>
+    ${gate.reasons.length > 0 && renderReasons(gate)} ${gate.counts.blocked > 0 && renderReplay(gate, view)}
+    ${
+      seeds.length > 0 &&
+      html`<h3>
+          Blocked seeds${gate.counts.blocked > seeds.length && `, the first ${SHOWN_SEEDS} of ${gate.counts.blocked}`}
+        </h3>
+        <div class="scroll">
+          <table>
+            <tr>
+              <th scope="col">Tenant</th>
+              <th scope="col">Seed</th>
+              <th scope="col">Reason</th>
+            </tr>
+            ${seeds}
+          </table>
+        </div>`
+    }
+    ${renderTenants(counts)}
+  </section>`;
+}
+
+function sentence({ state, degraded, counts, problem }: Gate, superseded: boolean): string {
+  switch (state) {
+    case 'open':
+      return degraded
+        ? `This release may serve. ${counts.retrying + counts.waiting} seeds are still tried again by themselves.`
+        : 'This release may serve: every seed is settled.';
+    case 'pending':
+      return 'Work remains. The gate opens by itself when every seed has its first verdict.';
+    case 'blocked':
+      return superseded
+        ? 'A newer run took over before every seed of this one was settled, so this release must not serve.'
+        : 'This release must not serve. Mend the causes below and replay; the gate then opens by itself.';
+    case 'unknown':
+      return `Nothing is known of this release, so it must not serve: ${problem ?? 'no answer'}.`;
+    default:
+      return state satisfies never;
+  }
+}
+
+function renderReasons({ reasons }: Gate): Html {
+  const rows = reasons.slice(0, SHOWN_TENANTS).map(({ tenant, reason, count }) => {
+    const { meaning, todo } = adviceOf(reason);
+    return html`<tr>
+      <td>${tenant}</td>
+      <td class="number">${count}</td>
+      <td><code>${reason}</code><br />${meaning}</td>
+      <td>${todo}</td>
+    </tr>`;
+  });
+  return html`<h3>What closes the gate</h3>
+    <div class="scroll">
+      <table>
+        <tr>
+          <th scope="col">Tenant</th>
+          <th scope="col" class="number">Seeds</th>
+          <th scope="col">Reason</th>
+          <th scope="col">What to do</th>
+        </tr>
+        ${rows}
+      </table>
+    </div>
+    ${more(reasons.length, 'reasons')}`;
+}
+
+function renderReplay({ name, reasons }: Gate, { board }: View): Html {
+  const reason = reasons.find((each) => each.reason !== 'superseded')?.reason ?? 'user-missing';
+  const command = `rolecall replay --name ${name ?? ''} --reason ${reason}`;
+  const link = html`retry the failed jobs on the <a href="/board/queue/${SEED_QUEUE}?status=failed">board</a>, or run `;
+  return html`<h3>To replay</h3>
+    <p>When the cause is mended, ${board !== 'none' ? link : 'run '}<code>${command}</code>.</p>`;
+}
+
+function renderTenants(counts: readonly SeedCount[]): Html | null {
+  const tenants = Map.groupBy(counts, ({ tenant }) => tenant);
+  const states = SEED_STATES.filter((state) => counts.some((each) => each.state === state));
+  const rows = [...tenants].toSorted(([, left], [, right]) => openWork(right) - openWork(left)).slice(0, SHOWN_TENANTS);
+  if (rows.length === 0) return null;
+  return html`<h3>Tenants</h3>
+    <div class="scroll">
+      <table>
+        <tr>
+          <th scope="col">Tenant</th>
+          ${states.map((state) => html`<th scope="col" class="number">${state}</th>`)}
+        </tr>
+        ${rows.map(([tenant, of]) => renderTenant(tenant, of, states))}
+      </table>
+    </div>
+    ${more(tenants.size, 'tenants')}`;
+}
+
+const UNSETTLED: ReadonlySet<SeedStateKind> = new Set(UNSETTLED_STATES);
+
+function openWork(counts: readonly SeedCount[]): 0 | 1 {
+  return counts.some(({ state }) => UNSETTLED.has(state)) ? 1 : 0;
+}
+
+function renderTenant(tenant: TenantId, of: readonly SeedCount[], states: readonly SeedStateKind[]): Html {
+  const countOf = (state: SeedStateKind) =>
+    of.filter((each) => each.state === state).reduce((sum, { count }) => sum + count, 0);
+  return html`<tr>
+    <th scope="row">${tenant}</th>
+    ${states.map((state) => html`<td class="number">${countOf(state)}</td>`)}
+  </tr>`;
+}
+
+function more(count: number, what: string): Html | false {
+  return (
+    count > SHOWN_TENANTS && html`<p class="soft">… and ${count - SHOWN_TENANTS} more ${what}: rolecall status</p>`
+  );
+}
+
+function ago(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s ago`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86_400)} days ago`;
+}
