@@ -42,16 +42,20 @@ export interface RoleDraft {
 
 const Tenants = z.array(z.unknown()).min(1, 'expected at least one tenant');
 
-export function draftFile(source: CheckedSource): FileDraft {
+/** `null`: the file is no mapping, which was reported. */
+export function draftFile(source: CheckedSource): FileDraft | null {
   const root = source.placeOf([]);
   const file = recordOf(source.value);
-  if (file === undefined) source.report({ ...root, message: 'expected a mapping with the key tenants, and others' });
-  reportUnknownKeys(source, file ?? {});
-  if (file && '$schema' in file) source.check(ManifestFile.shape.$schema, ['$schema'], file['$schema']);
+  if (file === undefined) {
+    source.report({ ...root, message: 'expected a mapping with keys like version, name, roles and tenants' });
+    return null;
+  }
+  reportUnknownKeys(source, file);
+  if ('$schema' in file) source.check(ManifestFile.shape.$schema, ['$schema'], file['$schema']);
 
   const part = <Schema extends z.ZodType>(key: string, schema: Schema): HeaderDraft<z.output<Schema>> | null =>
-    file && key in file ? { place: source.placeOf([key]), value: source.check(schema, [key], file[key]) } : null;
-  const roles = draftRoles(source, file?.['roles']);
+    key in file ? { place: source.placeOf([key]), value: source.check(schema, [key], file[key]) } : null;
+  const roles = draftRoles(source, file['roles']);
   const tenants = part('tenants', Tenants)?.value?.map((tenant, index) => draftTenant(source, tenant, index));
   return {
     root,
@@ -63,7 +67,7 @@ export function draftFile(source: CheckedSource): FileDraft {
       gate: part('gate', HEADER.gate),
     },
     roles,
-    tenants: file === undefined || 'tenants' in file ? (tenants ?? []) : null,
+    tenants: 'tenants' in file ? (tenants ?? []) : null,
   };
 }
 

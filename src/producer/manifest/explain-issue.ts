@@ -12,9 +12,9 @@ export function explainIssue(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_value':
       return `expected ${listed(issue.values.map(String))}${didYouMean(issue.input, issue.values.map(String))}`;
     case 'too_small':
-      return `expected ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}${unitOf(issue.origin)}`;
+      return `expected ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}${unitOf(issue.origin, issue.minimum)}`;
     case 'too_big':
-      return `expected ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}${unitOf(issue.origin)}`;
+      return `expected ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}${unitOf(issue.origin, issue.maximum)}`;
     case 'unrecognized_keys':
       return issue.keys.map((key) => explainUnknownKey(key, keysOf(issue.inst))).join('\n');
     case 'invalid_key':
@@ -59,6 +59,7 @@ function wordFor(value: unknown): string {
   return typeof value === 'boolean' ? 'true or false' : (WORDS[typeof value] ?? typeof value);
 }
 
-function unitOf(origin: string): string {
-  return origin === 'string' ? ' characters' : origin === 'array' ? ' items' : '';
+function unitOf(origin: string, count: number | bigint): string {
+  const unit = origin === 'string' ? ' character' : origin === 'array' ? ' item' : '';
+  return unit === '' || count === 1 ? unit : `${unit}s`;
 }

@@ -1,8 +1,9 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Node, Pair, YAMLError } from 'yaml';
+import type { Env } from '#shared/config/env.ts';
 import type { ManifestProblem, Place } from './manifest-problem.ts';
 import { keyOf, toPlainValue } from './plain-value.ts';
-import { variablesOf, type Env } from './substitute.ts';
+import { variablesOf } from './substitute.ts';
 
 export type Path = readonly PropertyKey[];
 
@@ -96,6 +97,7 @@ function pairOf(node: Node | undefined, key: PropertyKey | undefined): Pair | un
 }
 
 const SYNTAX: Partial<Record<YAMLError['code'], string>> = {
+  BAD_DIRECTIVE: 'directives, lines that begin with %, are not supported',
   DUPLICATE_KEY: 'this key stands here for the second time',
   MULTIPLE_DOCS: 'a second document begins here; a file holds one',
   NON_STRING_KEY: 'a key must be a string',
@@ -109,7 +111,7 @@ function describeErrors(errors: readonly YAMLError[], placeAt: (offset: number) 
   for (const { code, message, pos } of errors) {
     const place = placeAt(pos[0]);
     if (byLine.has(place.line)) continue;
-    const unquoted = code === 'UNEXPECTED_TOKEN' || code === 'BAD_DIRECTIVE' ? message.replace(/: .*$/s, '') : message;
+    const unquoted = code === 'UNEXPECTED_TOKEN' ? message.replace(/: .*$/s, '') : message;
     byLine.set(place.line, { ...place, message: SYNTAX[code] ?? `not valid YAML: ${unquoted}` });
   }
   return [...byLine.values()];

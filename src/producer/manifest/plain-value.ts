@@ -1,5 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq, type Alias, type Node } from 'yaml';
-import { substitute, type Env } from './substitute.ts';
+import type { Env } from '#shared/config/env.ts';
+import { substitute } from './substitute.ts';
 
 export interface PlainValue {
   readonly value: unknown;

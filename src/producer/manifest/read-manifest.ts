@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Env } from '#shared/config/env.ts';
 import { assembleManifest } from './assemble-manifest.ts';
 import { checkSource } from './checked-source.ts';
 import { draftFile, type FileDraft } from './draft-file.ts';
@@ -7,7 +8,6 @@ import { digestManifest } from './manifest-digest.ts';
 import type { Manifest } from './manifest.ts';
 import type { ManifestProblem, Report } from './manifest-problem.ts';
 import { parseSource } from './parse-source.ts';
-import type { Env } from './substitute.ts';
 
 export type { ManifestProblem } from './manifest-problem.ts';
 

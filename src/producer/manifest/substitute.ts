@@ -1,4 +1,4 @@
-export type Env = Readonly<Record<string, string | undefined>>;
+import type { Env } from '#shared/config/env.ts';
 
 export type Substitution =
   | { readonly kind: 'substituted'; readonly value: string }
