@@ -54,6 +54,7 @@ test.for<[why: string, text: string, problems: string[]]>([
   ['nothing where tenants should be', `${HEADER}tenants:\n`, ['6:9 tenants: expected a list, found nothing']],
   ['two documents', `${HEADER}${tenants(ADMIN)}---\na: 1\n`, ['11:1 a second document begins here; a file holds one']],
   ['a key twice', `name: flop\n${HEADER}${tenants(ADMIN)}`, ['3:1 this key stands here for the second time']],
+  ['a list for a key', `${HEADER}? [a]\n: b\n`, ['6:3 a key must be a string']],
   ['a tag', `${HEADER}${tenants(ADMIN.replace('[admin]', '!!set [admin]'))}`, ['10:44 tags are not supported']],
   [
     'a tag of its own',
