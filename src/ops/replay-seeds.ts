@@ -50,26 +50,17 @@ export async function replaySeeds(em: EntityManager, queue: SeedQueue, selection
 async function retryJob(queue: SeedQueue, seed: SeedToQueue): Promise<boolean> {
   const job = await queue.getJob(seedJobId(seed));
   if (job === undefined) return false;
-  const state = await job.getState();
-  switch (state) {
-    case 'failed':
-      // The counters are reset, so that a transient failure after the replay is retried soon.
-      await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true }).catch(unlessTaken(job));
-      return true;
-    case 'completed':
-    case 'unknown':
-      await job.remove();
-      return false;
-    default:
-      return true; // somebody else retried it, and it will run or runs
+  try {
+    // The counters are reset, so that a transient failure after the replay is retried soon.
+    await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
+    return true;
+  } catch (error) {
+    const state = await job.getState();
+    if (state === 'failed') throw error; // the queue is in trouble, not the job
+    if (state !== 'completed' && state !== 'unknown') return true; // somebody else retried it: it will run, or runs
+    await job.remove();
+    return false;
   }
-}
-
-/** Between the look and the retry somebody else may have retried it, in the board: that is as good. */
-function unlessTaken(job: { isFailed(): Promise<boolean> }) {
-  return async (error: unknown) => {
-    if (await job.isFailed()) throw error;
-  };
 }
 
 async function* blockedSeeds(

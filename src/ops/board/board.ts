@@ -2,12 +2,14 @@ import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { SeedJob } from '#shared/contract/seed-job.ts';
 import type { SeedQueue } from '#shared/queue/open-queue.ts';
 import { redact } from '#shared/runtime/logger.ts';
 import { isCrossSite, isLoggedIn, isLoopbackName, type BoardAccess } from './board-access.ts';
 import { isAllowed } from './board-guard.ts';
 
 export const BOARD_PATH = '/board';
+const API_PATH = `${BOARD_PATH}/api/`;
 
 type MountedAccess = Exclude<BoardAccess, { kind: 'none' }>;
 
@@ -17,13 +19,13 @@ type MountedAccess = Exclude<BoardAccess, { kind: 'none' }>;
  */
 export function mountBoard(server: FastifyInstance, queue: SeedQueue, access: MountedAccess): void {
   const adapter = new FastifyAdapter().setBasePath(BOARD_PATH);
+  const seeds = new BullMQAdapter(queue, {
+    readOnlyMode: access.mode === 'read',
+    description: 'One job per seed. A failed job is a blocked seed: mend its cause, then retry it.',
+  });
+  seeds.setFormatter('name', ({ data }: { readonly data: unknown }) => titleOf(data));
   createBullBoard({
-    queues: [
-      new BullMQAdapter(queue, {
-        readOnlyMode: access.mode === 'read',
-        description: 'One job per seed. A failed job is a blocked seed: mend its cause, then retry it.',
-      }),
-    ],
+    queues: [seeds],
     serverAdapter: adapter,
     options: {
       uiConfig: {
@@ -41,11 +43,19 @@ export function mountBoard(server: FastifyInstance, queue: SeedQueue, access: Mo
         return refuse(request, reply, access);
       });
       // What BullMQ itself writes into a job may quote anything; what looks like an email does not leave.
-      board.addHook('onSend', async (_, __, body) => (typeof body === 'string' ? redact(body) : body));
+      board.addHook('onSend', async ({ routeOptions }, _, body) =>
+        typeof body === 'string' && routeOptions.url?.startsWith(API_PATH) ? redact(body) : body,
+      );
       await board.register(adapter.registerPlugin());
     },
     { prefix: BOARD_PATH },
   );
+}
+
+/** All jobs have the name of the queue; people look for a tenant and a person. */
+function titleOf(payload: unknown): string {
+  const { data } = SeedJob.safeParse(payload);
+  return data === undefined ? 'unreadable job' : `${data.tenant} · ${data.label}`;
 }
 
 async function refuse(request: FastifyRequest, reply: FastifyReply, access: MountedAccess): Promise<unknown> {

@@ -14,6 +14,7 @@ export interface PageRouteOptions {
 
 /** `/`: masked labels for everybody; `/?emails` shows emails to whoever holds the board's login. */
 export function addPageRoute(server: FastifyInstance, { em, release, board }: PageRouteOptions): void {
+  const boardReplays = board.kind !== 'none' && board.mode === 'replay';
   server.get('/', async (request, reply) => {
     reply.headers(PAGE_HEADERS);
     const emails = board.kind === 'login' && Object.hasOwn(request.query ?? {}, 'emails');
@@ -23,6 +24,6 @@ export function addPageRoute(server: FastifyInstance, { em, release, board }: Pa
     const overview = await readOverview(em, { release, emails });
     return reply
       .code(overview.kind === 'unreachable' ? 503 : 200)
-      .send(renderStatusPage({ overview, board: board.kind, emails }));
+      .send(renderStatusPage({ overview, board: board.kind, boardReplays, emails }));
   });
 }

@@ -1,7 +1,6 @@
 import type { TenantId } from '#shared/contract/ids.ts';
 import { SEED_QUEUE } from '#shared/contract/seed-job.ts';
 import { SEED_STATES, UNSETTLED_STATES, type SeedStateKind } from '#shared/contract/seed-state.ts';
-import type { BoardAccess } from '../board/board-access.ts';
 import { adviceOf } from '../gate/describe-gate.ts';
 import type { Gate, SeedCount } from '../gate/gate.ts';
 import { html, type Html } from './html.ts';
@@ -9,16 +8,12 @@ import { SHOWN_SEEDS, type RunOverview } from './overview.ts';
 
 /** Of thousands of tenants, those with open work come first and the rest is counted. */
 const SHOWN_TENANTS = 200;
+const SHOWN_PER_REASON = 20;
 
 const SIGN = { open: '✓', pending: '…', blocked: '✕', unknown: '?' } as const satisfies Record<Gate['state'], string>;
 
-interface View {
-  readonly board: BoardAccess['kind'];
-  readonly emails: boolean;
-}
-
 /** Pure: one run, with its gate, what closes it, and its tenants. */
-export function renderRun({ run, gate, counts, blocked }: RunOverview, view: View): Html {
+export function renderRun({ run, gate, counts, blocked }: RunOverview, boardReplays: boolean): Html {
   const seeds = blocked.map(
     ({ tenant, who, reason }) =>
       html`<tr>
@@ -43,7 +38,7 @@ export function renderRun({ run, gate, counts, blocked }: RunOverview, view: Vie
           </div>`,
       )}
     </dl>
-    ${gate.reasons.length > 0 && renderReasons(gate)} ${gate.counts.blocked > 0 && renderReplay(gate, view)}
+    ${gate.reasons.length > 0 && renderReasons(gate)} ${gate.counts.blocked > 0 && renderReplay(gate, boardReplays)}
     ${
       seeds.length > 0 &&
       html`<h3>
@@ -84,36 +79,34 @@ function sentence({ state, degraded, counts, problem }: Gate, superseded: boolea
 }
 
 function renderReasons({ reasons }: Gate): Html {
-  const rows = reasons.slice(0, SHOWN_TENANTS).map(({ tenant, reason, count }) => {
+  const rows = [...Map.groupBy(reasons, ({ reason }) => reason)].map(([reason, of]) => {
     const { meaning, todo } = adviceOf(reason);
+    const where = of.slice(0, SHOWN_PER_REASON).map(({ tenant, count }) => `${tenant} (${count})`);
     return html`<tr>
-      <td>${tenant}</td>
-      <td class="number">${count}</td>
       <td><code>${reason}</code><br />${meaning}</td>
       <td>${todo}</td>
+      <td>${where.join(', ')}${of.length > where.length && ` and ${of.length - where.length} more`}</td>
     </tr>`;
   });
   return html`<h3>What closes the gate</h3>
     <div class="scroll">
       <table>
         <tr>
-          <th scope="col">Tenant</th>
-          <th scope="col" class="number">Seeds</th>
           <th scope="col">Reason</th>
           <th scope="col">What to do</th>
+          <th scope="col">Tenants (seeds)</th>
         </tr>
         ${rows}
       </table>
-    </div>
-    ${more(reasons.length, 'reasons')}`;
+    </div>`;
 }
 
-function renderReplay({ name, reasons }: Gate, { board }: View): Html {
+function renderReplay({ name, reasons }: Gate, boardReplays: boolean): Html {
   const reason = reasons.find((each) => each.reason !== 'superseded')?.reason ?? 'user-missing';
   const command = `rolecall replay --name ${name ?? ''} --reason ${reason}`;
   const link = html`retry the failed jobs on the <a href="/board/queue/${SEED_QUEUE}?status=failed">board</a>, or run `;
   return html`<h3>To replay</h3>
-    <p>When the cause is mended, ${board !== 'none' ? link : 'run '}<code>${command}</code>.</p>`;
+    <p>When the cause is mended, ${boardReplays ? link : 'run '}<code>${command}</code>.</p>`;
 }
 
 function renderTenants(counts: readonly SeedCount[]): Html | null {

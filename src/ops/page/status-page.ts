@@ -8,6 +8,8 @@ import { STYLE } from './style.ts';
 export interface PageView {
   readonly overview: Overview;
   readonly board: BoardAccess['kind'];
+  /** Whether failed jobs can be retried there. */
+  readonly boardReplays: boolean;
   /** Emails stand in place of labels. */
   readonly emails: boolean;
 }
@@ -23,7 +25,7 @@ export const PAGE_HEADERS = {
 } as const;
 
 /** Pure: the page for people. It needs no JavaScript, and renews itself until there is nothing left to wait for. */
-export function renderStatusPage({ overview, board, emails }: PageView): string {
+export function renderStatusPage({ overview, board, boardReplays, emails }: PageView): string {
   const runs = overview.kind === 'read' ? overview.runs : [];
   const settled = runs.length > 0 && runs.every(({ gate }) => gate.open && !gate.degraded);
   const page = html`<!doctype html>
@@ -40,7 +42,7 @@ export function renderStatusPage({ overview, board, emails }: PageView): string 
           <h1>rolecall</h1>
           <nav>${boardLink(board)} ${emailsLink(board, emails)}</nav>
         </header>
-        <main>${content(overview, runs, { board, emails })}</main>
+        <main>${content(overview, runs, boardReplays)}</main>
       </body>
     </html> `;
   return page.text;
@@ -67,12 +69,12 @@ function emailsLink(board: BoardAccess['kind'], emails: boolean): Html | null {
   return emails ? html`<a href="/">Hide emails</a>` : html`<a href="/?emails">Show emails</a>`;
 }
 
-function content(overview: Overview, runs: readonly RunOverview[], view: Omit<PageView, 'overview'>): Html[] {
+function content(overview: Overview, runs: readonly RunOverview[], boardReplays: boolean): Html[] {
   if (overview.kind === 'unreachable') {
     return [unknown(`The ledger does not answer (${overview.code}). Check PostgreSQL and DATABASE_URL.`)];
   }
   if (runs.length === 0) return [unknown('No release was produced into this ledger yet: run rolecall produce.')];
-  return runs.map((run) => renderRun(run, view));
+  return runs.map((run) => renderRun(run, boardReplays));
 }
 
 function unknown(why: string): Html {
