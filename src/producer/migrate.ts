@@ -30,7 +30,7 @@ export async function migrate({ ledgerUrl, queue, managed, roles }: MigrateOptio
   });
   for (const target of managed) {
     await underLock(target.url, async () => {
-      const conflicts = await migrateTables(managedTablesOptions({ ...target, maxConnections: 2 }), (orm) =>
+      const conflicts = await migrateTables(inSchema(target), (orm) =>
         ensureRoles(orm.em.fork(), target.schema, roles),
       );
       if (conflicts && conflicts.length > 0) throw new ConfigError(describe(target, conflicts));
@@ -49,6 +49,15 @@ async function migrateTables<T>(
   } finally {
     await orm.close(true);
   }
+}
+
+/**
+ * What the migrations name without a schema must land in the tenant's. By default PostgreSQL looks into a schema with the
+ * name of the user first, and a user named rolecall finds the ledger there.
+ */
+function inSchema(target: ManagedSchema): ReturnType<typeof managedTablesOptions> {
+  const options = managedTablesOptions({ ...target, maxConnections: 2 });
+  return { ...options, driverOptions: { ...options.driverOptions, options: `-c search_path=${target.schema}` } };
 }
 
 const MIGRATION_LOCK = 7_286_133_011; // any number, the same in every version: two releases may migrate side by side
