@@ -10,16 +10,3 @@ export async function freePort(): Promise<number> {
   await once(server, 'close');
   return port;
 }
-
-/** The port, or 0 for any when somebody else has it. */
-export async function portOrAny(port: number): Promise<number> {
-  const server = createServer().listen(port, '127.0.0.1');
-  try {
-    await once(server, 'listening');
-  } catch {
-    return 0;
-  }
-  server.close();
-  await once(server, 'close');
-  return port;
-}

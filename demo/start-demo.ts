@@ -2,11 +2,11 @@ import { fileURLToPath } from 'node:url';
 import { sql } from '@mikro-orm/postgresql';
 import { openLedger, type Ledger } from '#shared/ledger/ledger.ts';
 import { createLogger } from '#shared/runtime/logger.ts';
+import { codeOf, UnreachableError } from '#shared/runtime/wait-until-reachable.ts';
 import { migrate } from '../src/producer/migrate.ts';
-import { startUp, type Up } from '../src/up.command.ts';
+import { startUp, type Up, type UpOptions } from '../src/up.command.ts';
 import { startEmulator } from './cognito/emulator.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
-import { portOrAny } from './free-port.ts';
 import { DEMO_POOL } from './demo-pool.ts';
 import type { Scenario, Surroundings } from './scenarios/scenario.ts';
 
@@ -44,15 +44,14 @@ export async function startDemo({ scenario, env, signal, say }: DemoOptions): Pr
     ROLECALL_MANIFEST: fileURLToPath(new URL('rolecall.yaml', import.meta.url)),
     ROLECALL_RELEASE: `demo-${Date.now()}`,
     DEMO_COGNITO_URL: emulator.url,
-    PORT: env['PORT'] || `${await portOrAny(3000)}`,
   };
   scenario.prepare(emulator);
   const log = createLogger(env['LOG_LEVEL'] || 'silent');
-  const up = opened.use(await startUp({ env: demoEnv, log, signal }));
+  const up = opened.use(await startOnSomePort({ env: demoEnv, log, signal }));
   const ledger = opened.use(await openLedger({ url: databaseUrl, maxConnections: 2 }));
 
-  const names = ['DATABASE_URL', 'REDIS_URL'] as const;
-  const environment = names.flatMap((name) => (demoEnv[name] ? [`${name}=${demoEnv[name]}`] : [])).join(' ');
+  // What the user's own shell knows is not repeated: it may hold a password.
+  const environment = env['DATABASE_URL'] ? '' : `DATABASE_URL=${databaseUrl} `;
   const owned = opened.move();
   return {
     up,
@@ -60,6 +59,17 @@ export async function startDemo({ scenario, env, signal, say }: DemoOptions): Pr
     where: { emulatorUrl: emulator.url, pageUrl: up.url, environment },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** On the usual port, or on any when another demo has that one. A port that was asked for is taken or refused. */
+async function startOnSomePort(options: UpOptions): Promise<Up> {
+  try {
+    return await startUp(options);
+  } catch (error) {
+    const taken = error instanceof UnreachableError && codeOf(error.cause) === 'EADDRINUSE';
+    if (!taken || options.env['PORT']) throw error;
+    return startUp({ ...options, env: { ...options.env, PORT: '0' } });
+  }
 }
 
 /** A ledger that begins at run 1 would meet the jobs of the last demo in a Redis that outlived it. */

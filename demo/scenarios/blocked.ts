@@ -14,7 +14,7 @@ export const blocked: Scenario = {
     `  curl -X POST ${emulatorUrl}/_emulator/pools/${DEMO_POOL.id}/users -H 'content-type: application/json' -d '{"email":"${MISSING}"}'`,
     'Then replay, whichever you like better:',
     `  press Retry on the failed job at ${pageUrl}/board`,
-    `  ${environment} npm run -s rolecall -- replay --all`,
+    `  ${environment}npm run -s rolecall -- replay --all`,
     'The gate opens by itself; this window tells.',
   ],
 };

@@ -4,7 +4,7 @@ import type { Emulator } from '../cognito/emulator.ts';
 export interface Surroundings {
   readonly emulatorUrl: string;
   readonly pageUrl: string;
-  /** The environment that a `rolecall` command needs to reach this demo, as `NAME=value` words. */
+  /** What must stand before a `rolecall` command to reach this demo from the user's shell: `NAME=value `, or nothing. */
   readonly environment: string;
 }
 
