@@ -45,7 +45,9 @@ export interface RequestOrigin {
 export function isCrossSite({ method, host, origin, fetchSite }: RequestOrigin): boolean {
   if (method === 'GET' || method === 'HEAD') return false;
   if (fetchSite !== undefined && fetchSite !== 'same-origin' && fetchSite !== 'none') return true;
-  return origin !== undefined && URL.parse(origin)?.host !== URL.parse(`http://${host ?? ''}`)?.host;
+  if (origin === undefined) return false;
+  const from = URL.parse(origin)?.host; // `null`, which a sandboxed frame sends, is no URL
+  return from === undefined || from !== URL.parse(`http://${host ?? ''}`)?.host;
 }
 
 /**

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { ManifestName, ReleaseId, RunId, TenantId } from '#shared/contract/ids.ts';
+import { REASONS, type Reason } from '#shared/contract/reasons.ts';
+import { adviceOf, describeGate } from '../../../src/ops/gate/describe-gate.ts';
+import { evaluateGate, unknownGate } from '../../../src/ops/gate/gate.ts';
+
+test('a blocked gate says what to do about each reason', () => {
+  const gate = evaluateGate({
+    run: RunId.parse(7),
+    name: ManifestName.parse('flip'),
+    release: ReleaseId.parse('r1'),
+    onTransient: 'tolerate',
+    recorded: 3,
+    counts: [
+      { tenant: TenantId.parse('north'), state: 'blocked', reason: 'pool-not-found', count: 2 },
+      { tenant: TenantId.parse('north'), state: 'granted', reason: null, count: 1 },
+    ],
+  });
+
+  expect(describeGate(gate)).toEqual([
+    'gate: blocked · flip, release r1, run 7',
+    '  granted 1 · blocked 2',
+    '  north: 2 × pool-not-found',
+    `    ${REASONS['pool-not-found'].meaning}`,
+    `    ${REASONS['pool-not-found'].todo}`,
+  ]);
+});
+
+test('an unknown gate says why', () => {
+  expect(describeGate(unknownGate('no release r9 in this ledger', ReleaseId.parse('r9')))).toEqual([
+    'gate: unknown · release r9',
+    '  no release r9 in this ledger',
+  ]);
+});
+
+test('a reason of a newer version is still described', () => {
+  const newer = 'toString' as Reason; // what a rolling upgrade may leave in the ledger
+
+  expect(adviceOf(newer).todo).toContain('rolecall status');
+});

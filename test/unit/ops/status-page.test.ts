@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import { ManifestName, ReleaseId, RunId, TenantId } from '#shared/contract/ids.ts';
+import { evaluateGate, type RunCounts } from '../../../src/ops/gate/gate.ts';
+import { html } from '../../../src/ops/page/html.ts';
+import type { Overview, RunOverview } from '../../../src/ops/page/overview.ts';
+import { renderStatusPage } from '../../../src/ops/page/status-page.ts';
+
+const HOSTILE = `<script>alert("1&2")</script>'`;
+const tenant = TenantId.parse('flip');
+
+function overviewOf(counts: RunCounts['counts'], blocked: RunOverview['blocked'] = []): RunOverview {
+  const ids = { run: RunId.parse(7), name: ManifestName.parse('flip'), release: ReleaseId.parse('<b>r1</b>') };
+  const recorded = counts.reduce((sum, { count }) => sum + count, 0);
+  const run = { ...ids, onTransient: 'tolerate', seeds: recorded, ageS: 10, superseded: false } as const;
+  return { run, gate: evaluateGate({ ...run, recorded, counts }), counts, blocked };
+}
+
+const page = (overview: Overview, board: 'login' | 'none' = 'login', boardReplays = true) =>
+  renderStatusPage({ overview, board, boardReplays, emails: false });
+const read = (...runs: RunOverview[]): Overview => ({ kind: 'read', runs });
+
+const open = overviewOf([{ tenant, state: 'granted', reason: null, count: 3 }]);
+const pending = overviewOf([{ tenant, state: 'pending', reason: null, count: 3 }]);
+const blocked = overviewOf(
+  [{ tenant, state: 'blocked', reason: 'user-missing', count: 1 }],
+  [{ tenant, who: HOSTILE, reason: 'user-missing' }],
+);
+
+test('what goes into the page is escaped, also inside attributes', () => {
+  expect(html`<a title="${HOSTILE}">${[html`<i>${HOSTILE}</i>`]}</a>`.text).not.toContain('<script');
+  expect(html`<a title="${HOSTILE}"></a>`.text).toBe(
+    '<a title="&#60;script&#62;alert(&#34;1&#38;2&#34;)&#60;/script&#62;&#39;"></a>',
+  );
+});
+
+test('neither a release id nor a label becomes markup', () => {
+  expect(page(read(blocked))).not.toMatch(/<script|<b>r1/);
+});
+
+test('an open gate does not reload the page', () => {
+  expect(page(read(open))).toContain('✓ open');
+  expect(page(read(open))).not.toContain('http-equiv="refresh"');
+});
+
+test.for([
+  ['a pending gate', read(open, pending)],
+  ['a blocked gate', read(blocked)],
+  ['an empty ledger', read()],
+  ['a ledger that is away', { kind: 'unreachable', code: 'ECONNREFUSED' }],
+] as [string, Overview][])('%s is looked at again', ([, overview]) => {
+  expect(page(overview)).toContain('http-equiv="refresh"');
+});
+
+test('a blocked gate says why, what to do and how to replay', () => {
+  const shown = page(read(blocked));
+
+  expect(shown).toContain('✕ blocked');
+  expect(shown).toContain('No user of the pool has this email.');
+  expect(shown).toContain('/board/queue/rolecall?status=failed');
+  expect(shown).toContain('rolecall replay --name flip --reason user-missing');
+});
+
+test('a board that only reads is no place to replay', () => {
+  expect(page(read(blocked), 'login', false)).not.toContain('/board/queue/rolecall?status=failed');
+});
+
+test('the tab shows the worst news', () => {
+  expect(page(read(open, blocked, pending))).toContain('<title>blocked · rolecall</title>');
+  expect(page(read())).toContain('<title>unknown · rolecall</title>');
+});
+
+test('without a board the page says what it takes', () => {
+  expect(page(read(open), 'none', false)).toContain('ROLECALL_BOARD_PASSWORD');
+  expect(page(read(open), 'none', false)).not.toContain('href="/board"');
+});
