@@ -32,6 +32,7 @@ export function ledgerOptions({ url, maxConnections }: LedgerTarget): Options {
     },
     pool: { min: 0, max: maxConnections, idleTimeoutMillis: 30_000 },
     driverOptions: POSTGRES_TIMEOUTS,
+    ensureDatabase: false, // MikroORM would create the database of a mistyped URL, and find it empty
     discovery: { warnWhenNoEntities: false },
     logger: () => {}, // it would print failed statements with their parameters, which hold emails
   };

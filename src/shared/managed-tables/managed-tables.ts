@@ -26,6 +26,7 @@ export function managedTablesOptions({ url, schema, maxConnections }: ManagedTab
     },
     pool: { min: 0, max: maxConnections, idleTimeoutMillis: 30_000 },
     driverOptions: POSTGRES_TIMEOUTS,
+    ensureDatabase: false, // MikroORM would create the database of a mistyped URL, and find it empty
     logger: () => {}, // it would print failed statements with their parameters
   };
 }
