@@ -18,12 +18,15 @@ export function createLogger(level: string, write: (line: string) => void = toSt
   );
 }
 
-/** Pure: a text without email addresses and URL credentials. */
+/**
+ * Pure: a text without email addresses and URL credentials. Rather too much is masked than too little. The text may be
+ * JSON, so the letter of an escape (`\n`) belongs to no email: without it the line could not be parsed any more.
+ */
 export function redact(text: string): string {
   return text
-    .replaceAll(/(:\/\/)[^\s/@"']+@/g, '$1[redacted]@')
-    .replaceAll(/[^\s"'\\@=<>(),;:[\]]+@[^\s"'\\@=<>(),;:[\]]+/g, (found) =>
-      found.includes('•••') || found.startsWith('[redacted]') ? found : '[redacted]',
+    .replaceAll(/(:\/\/)[^\s/"']+@/g, '$1[redacted]@')
+    .replaceAll(/\\(?:u[\da-f]{4}|.)|[^\s"\\@]+@[^\s"'\\@=<>(),;:[\]]+/gi, (found) =>
+      found.startsWith('\\') || found.includes('•••') || found.includes('[redacted]@') ? found : '[redacted]',
     );
 }
 

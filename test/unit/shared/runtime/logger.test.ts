@@ -1,0 +1,51 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createLogger, describeError, redact } from '#shared/runtime/logger.ts';
+
+test.for([
+  ['no user ada@example.org in the pool', 'no user [redacted] in the pool'],
+  ['Key (email)=(ada@example.org) already exists', 'ada@example.org'],
+  ["o'brien@example.org", 'brien'],
+  ['(ada)@example.org', 'ada'],
+  ['a=b@example.org', 'a=b'],
+  ['postgres://ada:s3cret@db.example.org/x', 's3cret'],
+  ['connect to redis://:s3cret@cache failed', 's3cret'],
+  ['a@b.org,c@d.org', 'c@d'],
+])('%s', ([text = '', hidden = '']) => {
+  if (hidden.includes('[redacted]')) expect(redact(text)).toBe(hidden);
+  else expect(redact(text)).not.toContain(hidden);
+});
+
+test.for(['a•••n@example.org', '•••@example.org', 'the queue does not answer', 'http://127.0.0.1:3000/board', 'r1-s2'])(
+  '%s may be said',
+  (text) => {
+    expect(redact(text)).toBe(text);
+  },
+);
+
+test('whatever is logged, a line is JSON and holds no email', () => {
+  const lines: string[] = [];
+  const log = createLogger('info', (line) => lines.push(line));
+  const name = fc.stringMatching(/^[a-z]{4,12}$/);
+  const around = fc.oneof(fc.string(), fc.constantFrom('\n', '\t', '"', '\\', '\u001b', '{"x":"', '\ud800'));
+  fc.assert(
+    fc.property(around, name, around, (before, local, after) => {
+      lines.length = 0;
+      log.info(
+        { email: `${before} ${local}@example.org ${after}`, nested: [`\n${local}@example.org`] },
+        `${local}@example.org`,
+      );
+      expect(() => JSON.parse(lines[0] ?? '')).not.toThrow();
+      expect(lines[0]).not.toContain(`${local}@`);
+    }),
+  );
+});
+
+test('of an error, only its class and codes are told', () => {
+  const error = Object.assign(new Error('no user ada@example.org'), {
+    code: 'ECONNRESET',
+    $metadata: { httpStatusCode: 400, requestId: 'r-1' },
+  });
+  expect(describeError(error)).toEqual({ name: 'Error', code: 'ECONNRESET', status: 400, requestId: 'r-1' });
+  expect(describeError('ada@example.org')).toEqual({ name: 'string' });
+});
