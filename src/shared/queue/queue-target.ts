@@ -54,7 +54,8 @@ function parseRedisUrl(url: string): QueueTarget | null {
 function parseNode(text: string, defaultPort: number): Node | null {
   const [, ipv6, name, port] = /^(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i.exec(text) ?? [];
   const host = ipv6 ?? name;
-  return host === undefined ? null : { host, port: port === undefined ? defaultPort : Number(port) };
+  const number = port === undefined ? defaultPort : Number(port);
+  return host === undefined || number < 1 || number > 65_535 ? null : { host, port: number };
 }
 
 function parseLogin(login: string): { username?: string; password?: string } | null {
