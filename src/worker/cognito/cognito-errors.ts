@@ -157,7 +157,9 @@ function isStaleSignature({ name, message }: Error): boolean {
 
 /** Node's errno and TLS codes (nodejs.org: errors, tls). `null`: not one of them. */
 function classifyErrno(code: string): Reason | null {
-  if (/CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code)) return 'endpoint-refused';
+  if (/CERT|CRL|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|PATH_LENGTH|INVALID_(CA|PURPOSE)$/.test(code)) {
+    return 'endpoint-refused';
+  }
   if (code === 'ETIMEDOUT') return 'timeout';
   return /^E(?!RR_)[A-Z_]+$/.test(code) ? 'network' : null;
 }
