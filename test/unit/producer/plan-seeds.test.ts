@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { Email, ManifestName, RoleId, TenantId } from '#shared/contract/ids.ts';
+import type { Manifest, ManifestTenant } from '../../../src/producer/manifest/manifest.ts';
+import { planSeeds } from '../../../src/producer/plan-seeds.ts';
+
+const ADMIN = { key: 'admin', id: RoleId.parse('64d3145b-034c-4328-b637-8eb54313b7c5') };
+
+const tenant = (id: string, ...emails: string[]): ManifestTenant => ({
+  id: TenantId.parse(id),
+  settings: {
+    userPool: { id: 'eu-west-2_AbCdEfGhI', region: 'eu-west-2', requestsPerSecond: 20 },
+    identity: { requireVerifiedEmail: true, onDisabled: 'skip' },
+    grants: { databaseUrlEnv: 'DATABASE_URL', schema: 'public' },
+  },
+  seeds: emails.map((email) => ({ email: Email.parse(email), roles: [ADMIN], onMissing: 'block' })),
+});
+
+const manifest = (...tenants: ManifestTenant[]): Manifest => ({
+  name: ManifestName.parse('flip'),
+  roles: [],
+  gate: { onTransient: 'tolerate' },
+  tenants,
+});
+
+test('every seed gets its label, and its place among the seeds of its tenant', () => {
+  const planned = [...planSeeds(manifest(tenant('a', 'ada@x.org', 'bob@x.org'), tenant('b', 'ada@x.org')))];
+  expect(planned.map(({ tenant: id, label, ordinal }) => [id, label, ordinal])).toEqual([
+    ['a', 'a•••a@x.org', 0],
+    ['a', 'b•••b@x.org', 1],
+    ['b', 'a•••a@x.org', 0],
+  ]);
+});
+
+test('the email, its roles and what becomes of a missing user are taken over', () => {
+  expect([...planSeeds(manifest(tenant('a', 'ada@x.org')))]).toEqual([
+    { tenant: 'a', email: 'ada@x.org', label: 'a•••a@x.org', roles: [ADMIN], onMissing: 'block', ordinal: 0 },
+  ]);
+});

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { ConfigError, httpEnv, ledgerEnv, LogLevel, parseEnv, PostgresUrl, whole } from '#shared/config/env.ts';
+
+const SHAPE = { ...ledgerEnv, ...httpEnv, LOG_LEVEL: LogLevel, LIMIT: whole({ from: 1, to: 9, byDefault: 5 }) };
+
+test('defaults apply where nothing is set', () => {
+  expect(parseEnv(SHAPE, { DATABASE_URL: 'postgres://h/d', HOST: '', LIMIT: undefined })).toEqual({
+    DATABASE_URL: 'postgres://h/d',
+    HOST: '127.0.0.1',
+    PORT: 3000,
+    LOG_LEVEL: 'info',
+    LIMIT: 5,
+  });
+});
+
+test('all problems are told at once, each with its variable, and none with its value', () => {
+  const env = { PORT: 's3cret', LOG_LEVEL: 's3cret', LIMIT: '10' };
+  expect(() => parseEnv(SHAPE, env)).toThrow(ConfigError);
+  expect(() => parseEnv(SHAPE, env)).toThrow(
+    /DATABASE_URL: not set\n {2}PORT: expected a whole number from 0 to 65535\n {2}LOG_LEVEL: .*\n {2}LIMIT: expected a whole number from 1 to 9$/,
+  );
+  expect(() => parseEnv(SHAPE, env)).not.toThrow('s3cret');
+});
+
+test.for(['0', '10', '-1', '1.5', '1e0', ' 5', '5 ', '0x5', 'NaN', '٣'])(
+  '"%s" is no whole number from 1 to 9',
+  (text) => {
+    expect(() => parseEnv({ LIMIT: SHAPE.LIMIT }, { LIMIT: text })).toThrow(
+      'LIMIT: expected a whole number from 1 to 9',
+    );
+  },
+);
+
+test('only a PostgreSQL URL is one', () => {
+  const urls = ['postgres://h/d', 'postgresql://u:p@h:5432/d', 'mysql://h/d', 'h:5432/d', 'postgres', ''];
+  expect(urls.filter((url) => PostgresUrl.safeParse(url).success)).toEqual(urls.slice(0, 2));
+});
