@@ -41,11 +41,6 @@ use(maskEmail('ada@example.org'));
 use(seedJobId({ run: SeedId.parse(1), seedId: RunId.parse(1) }));
 // @ts-expect-error nor are these
 use(sub satisfies TenantId);
+const named = { v: 1, run: RunId.parse(1), tenant: TenantId.parse('t'), seedId: SeedId.parse(1) } as const;
 // @ts-expect-error a job carries a label, not an email
-use({
-  v: 1,
-  run: RunId.parse(1),
-  tenant: TenantId.parse('t'),
-  seedId: SeedId.parse(1),
-  label: email,
-} satisfies SeedJob);
+use({ ...named, label: email } satisfies SeedJob);

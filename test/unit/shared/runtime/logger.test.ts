@@ -2,18 +2,21 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createLogger, describeError, redact } from '#shared/runtime/logger.ts';
 
+test('an email in a message is masked, and nothing else of it', () => {
+  expect(redact('no user ada@example.org in the pool')).toBe('no user [redacted] in the pool');
+});
+
 test.for([
-  ['no user ada@example.org in the pool', 'no user [redacted] in the pool'],
-  ['Key (email)=(ada@example.org) already exists', 'ada@example.org'],
+  ['Key (email)=(ada@example.org) already exists', 'ada'],
   ["o'brien@example.org", 'brien'],
   ['(ada)@example.org', 'ada'],
   ['a=b@example.org', 'a=b'],
   ['postgres://ada:s3cret@db.example.org/x', 's3cret'],
+  ['postgres://ada:s3@cret@db.example.org/x', 'cret'],
   ['connect to redis://:s3cret@cache failed', 's3cret'],
   ['a@b.org,c@d.org', 'c@d'],
-])('%s', ([text = '', hidden = '']) => {
-  if (hidden.includes('[redacted]')) expect(redact(text)).toBe(hidden);
-  else expect(redact(text)).not.toContain(hidden);
+])('%s: masked', ([text = '', hidden = '']) => {
+  expect(redact(text)).not.toContain(hidden);
 });
 
 test.for(['a•••n@example.org', '•••@example.org', 'the queue does not answer', 'http://127.0.0.1:3000/board', 'r1-s2'])(
