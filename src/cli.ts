@@ -57,8 +57,16 @@ function explain(error: unknown, { say, signal }: CommandIo): ExitCode {
   }
   if (!(error instanceof Error)) throw error;
   const exitCode = EXIT_BY_ERROR[error.name];
-  say(`rolecall: ${redact(exitCode === undefined ? (error.stack ?? error.message) : error.message)}`);
+  // Our own messages never show a value; what surprised us may quote one.
+  say(`rolecall: ${exitCode === undefined ? redact(error.stack ?? error.message) : error.message}`);
   return exitCode ?? EXIT.unexpected;
+}
+
+/** `rolecall status | head`: the reader has enough. The command goes on to its own exit code, which is an answer. */
+function outliveReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
 }
 
 /** The first signal asks to stop, the second stops: whoever sends it does not want to wait for us. */
@@ -70,4 +78,5 @@ function stopSignal(): AbortSignal {
   return stop.signal;
 }
 
+outliveReader();
 process.exitCode = await main(process.argv.slice(2));

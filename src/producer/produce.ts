@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ReleaseId, type ManifestName } from '#shared/contract/ids.ts';
 import type { Env } from '#shared/config/env.ts';
 import { openLedger } from '#shared/ledger/ledger.ts';
-import { askQueue, openQueue } from '#shared/queue/open-queue.ts';
+import { askQueue, nameQueue, openQueue } from '#shared/queue/open-queue.ts';
 import { codeOf, UnreachableError, waitUntilReachable } from '#shared/runtime/wait-until-reachable.ts';
 import { enqueueRun, removeSupersededFailures } from './enqueue-run.ts';
 import { ManifestError } from './manifest/manifest-error.ts';
@@ -39,7 +39,7 @@ export async function produce({ config, env, release, signal }: ProduceOptions):
   await using opened = new AsyncDisposableStack();
   const ledger = opened.use(await openLedger({ url: config.ledgerUrl, maxConnections: 3 }));
   const queue = opened.use(openQueue(config.queue));
-  await waitUntilReachable(() => askQueue(queue), { what: 'the queue', boundMs: BOOT_BOUND_MS, signal });
+  await waitUntilReachable(() => askQueue(queue), { what: nameQueue(config.queue), boundMs: BOOT_BOUND_MS, signal });
 
   const named = release ?? config.release ?? ReleaseId.parse(randomUUID());
   const recorded = await recordRun(ledger.em.fork(), { manifest, digest, release: named });

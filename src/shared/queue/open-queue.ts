@@ -92,13 +92,30 @@ function disconnect(connection: RedisConnection | null): void {
   if (connection instanceof Cluster) connection.disconnect();
 }
 
-/** Throws when the queue does not answer: one small read that both backends have. */
+const ANSWER_WITHIN_MS = 5_000;
+
+/**
+ * Throws when the queue does not answer: one small read that both backends have. While Redis cannot be reached the read
+ * stays pending and the reason comes as an event, so the first of the two counts.
+ */
 export async function askQueue(queue: SeedQueue): Promise<void> {
-  const late = AbortSignal.timeout(5_000);
-  const timedOut = new Promise<never>((_, reject) => {
-    late.addEventListener('abort', () => reject(new Error('the queue does not answer', { cause: late.reason })));
-  });
-  await Promise.race([queue.isPaused(), timedOut]);
+  const failing = new AbortController();
+  const fail = (error: Error) => failing.abort(error);
+  queue.once('error', fail);
+  const signal = AbortSignal.any([failing.signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
+  try {
+    await Promise.race([
+      queue.isPaused(),
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))), // an Error in both cases
+    ]);
+  } finally {
+    queue.off('error', fail);
+  }
+}
+
+/** For messages: which queue, by the variable that names it. */
+export function nameQueue({ kind }: QueueTarget): string {
+  return kind === 'postgres' ? 'the queue in PostgreSQL (DATABASE_URL)' : 'Redis (REDIS_URL)';
 }
 
 function postgres({ url }: Extract<QueueTarget, { kind: 'postgres' }>) {
