@@ -1,5 +1,5 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
-import { emailKey, type Email, type RunId, type SeedId, type TenantId } from '#shared/contract/ids.ts';
+import { emailKey, type Email, type RunId, type TenantId } from '#shared/contract/ids.ts';
 import type { Reason } from '#shared/contract/reasons.ts';
 import { seedJobId } from '#shared/contract/seed-job.ts';
 import { moveSeeds } from '#shared/ledger/move-seed.ts';
@@ -30,15 +30,7 @@ export interface Replayed {
  */
 export async function replaySeeds(em: EntityManager, queue: SeedQueue, selection: ReplaySelection): Promise<Replayed> {
   let [replayed, readded] = [0, 0];
-  for await (const page of blockedSeeds(em, selection, 0)) {
-    const moved = new Set(
-      await moveSeeds(
-        em.fork(),
-        page.map(({ seedId }) => seedId),
-        { kind: 'pending', suspicion: null },
-      ),
-    );
-    const seeds = page.filter(({ seedId }) => moved.has(seedId));
+  for await (const seeds of takeBlocked(em, selection, 0)) {
     const jobless = await Promise.all(seeds.map(async (seed) => ((await retryJob(queue, seed)) ? [] : [seed])));
     readded += await addJobs(queue, jobless.flat());
     replayed += seeds.length;
@@ -63,22 +55,36 @@ async function retryJob(queue: SeedQueue, seed: SeedToQueue): Promise<boolean> {
   }
 }
 
-async function* blockedSeeds(
+/** Moves page after page to pending. The lock and the second look at the state let one of two replays have each seed. */
+async function* takeBlocked(
   em: EntityManager,
   selection: ReplaySelection,
   after: number,
 ): AsyncGenerator<readonly SeedToQueue[]> {
-  const { runs, tenant, email, reason } = selection;
-  const page = await em.fork().execute<SeedToQueue[]>(sql`
+  const page = await em.fork().transactional(async (inside) => {
+    const blocked = await lockBlocked(inside, selection, after);
+    const ids = blocked.map(({ seedId }) => seedId);
+    await moveSeeds(inside, ids, { kind: 'pending', suspicion: null });
+    return blocked;
+  });
+  if (page.length > 0) yield page;
+  const last = page.at(-1);
+  if (last !== undefined && page.length === PAGE) yield* takeBlocked(em, selection, last.seedId);
+}
+
+function lockBlocked(
+  em: EntityManager,
+  { runs, tenant, email, reason }: ReplaySelection,
+  after: number,
+): Promise<SeedToQueue[]> {
+  return em.execute<SeedToQueue[]>(sql`
     select id::int as "seedId", run::int, tenant, label, ordinal
     from rolecall.seed
-    where run = any(${`{${runs.join()}}`}::bigint[]) and state = 'blocked' and id > ${after as SeedId}
+    where run = any(${`{${runs.join()}}`}::bigint[]) and state = 'blocked' and id > ${after}
       and ${tenant === undefined ? sql`true` : sql`tenant = ${tenant}`}
       and ${email === undefined ? sql`true` : sql`lower(email) = ${emailKey(email)}`}
       and ${reason === undefined ? sql`true` : sql`reason = ${reason}`}
     order by id
-    limit ${PAGE}`);
-  if (page.length > 0) yield page;
-  const last = page.at(-1);
-  if (last !== undefined && page.length === PAGE) yield* blockedSeeds(em, selection, last.seedId);
+    limit ${PAGE}
+    for update`);
 }
