@@ -17,8 +17,12 @@ export const migrateCommand = defineCommand({
     out(
       json
         ? JSON.stringify({ migrated: true, queue: config.queue.kind, managed: places })
-        : `up to date: the ledger, and the managed tables in ${places.map((p) => `${p.schema} of ${p.databaseUrlEnv}`).join(', ')}`,
+        : `up to date: ${['the ledger', ...places.map(describe)].join(', ')}`,
     );
     return EXIT.ok;
   },
 });
+
+function describe({ schema, databaseUrlEnv }: { readonly schema: string; readonly databaseUrlEnv: string }): string {
+  return `the managed tables in ${schema} of ${databaseUrlEnv}`;
+}

@@ -33,12 +33,16 @@ export function parseManifestPath(env: Env): string {
   return parseEnv(manifestEnv, env).ROLECALL_MANIFEST;
 }
 
-/** Every place that holds managed tables, once; tenants name it by the variable that holds its URL. */
+/**
+ * Every place that holds managed tables, once; tenants name it by the variable that holds its URL. Of a tenant with tables
+ * of its own nothing is asked: only the workers need its database.
+ */
 export function managedSchemas({ tenants }: Manifest, env: Env): ManagedSchema[] {
   const schemas = new Map<string, ManagedSchema>();
   const problems = new Set<string>();
   for (const { settings } of tenants) {
-    const { databaseUrlEnv, schema } = settings.grants;
+    const { databaseUrlEnv, schema, table } = settings.grants;
+    if (table !== undefined) continue;
     const url = PostgresUrl.safeParse(env[databaseUrlEnv]);
     if (url.success) schemas.set(`${url.data} ${schema}`, { databaseUrlEnv, url: url.data, schema });
     else problems.add(`  ${databaseUrlEnv}: ${env[databaseUrlEnv] ? url.error.issues[0]?.message : 'not set'}`);

@@ -84,10 +84,10 @@ async function insertTenants(tx: EntityManager, run: RunId, { tenants }: Manifes
 
 async function insertSeeds(tx: EntityManager, run: RunId, seeds: readonly PlannedSeed[]): Promise<void> {
   await tx.execute(sql`
-    insert into rolecall.seed (run, tenant, email, label, roles, on_missing, ordinal)
-    select ${run}, tenant, email, label, roles, "onMissing", ordinal
+    insert into rolecall.seed (run, tenant, email, label, roles, on_missing, mode, ordinal)
+    select ${run}, tenant, email, label, roles, "onMissing", mode, ordinal
     from jsonb_to_recordset(${JSON.stringify(seeds)}::jsonb)
-      as s(tenant text, email text, label text, roles jsonb, "onMissing" text, ordinal int)`);
+      as s(tenant text, email text, label text, roles jsonb, "onMissing" text, mode text, ordinal int)`);
 }
 
 function countSeeds({ tenants }: Manifest): number {

@@ -55,8 +55,9 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
     const reason = outcome !== null && 'reason' in outcome ? outcome.reason : undefined;
     const cause =
       outcome !== null && 'cause' in outcome && outcome.cause !== undefined ? describeError(outcome.cause) : undefined;
+    const fix = outcome?.kind === 'blocked' ? outcome.fix : undefined;
     log.info(
-      { jobId: job.id, run, tenant, label, outcome: outcome?.kind ?? 'nothing to do', reason, cause },
+      { jobId: job.id, run, tenant, label, outcome: outcome?.kind ?? 'nothing to do', reason, cause, fix },
       'attempt',
     );
     if (outcome === null) return 'nothing to do';

@@ -13,11 +13,12 @@ export type Outcome =
   | Extract<SeedState, { kind: 'skipped' }>
   | { readonly kind: 'waiting'; readonly reason: 'user-missing' }
   | { readonly kind: 'retrying'; readonly reason: TransientReason; readonly cause: unknown }
-  | { readonly kind: 'blocked'; readonly reason: BlockingReason; readonly cause?: unknown };
+  /** `fix`: what would mend it, mostly a statement; for the log and the ledger, so without secrets. */
+  | { readonly kind: 'blocked'; readonly reason: BlockingReason; readonly cause?: unknown; readonly fix?: string };
 
 /** The second table: the class of a reason decides between trying again and stopping the rollout. */
-export function failed(reason: Reason, cause: unknown): Outcome {
+export function failed(reason: Reason, cause: unknown, fix?: string): Outcome {
   return isTransient(reason)
     ? { kind: 'retrying', reason, cause }
-    : { kind: 'blocked', reason: reason as BlockingReason, cause }; // what is not transient blocks, by definition
+    : { kind: 'blocked', reason: reason as BlockingReason, cause, ...(fix !== undefined && { fix }) }; // what is not transient blocks, by definition
 }

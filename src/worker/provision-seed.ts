@@ -1,15 +1,16 @@
 import type { Sub } from '#shared/contract/ids.ts';
-import { isTenantFault, type ReasonOf } from '#shared/contract/reasons.ts';
+import { isTenantFault } from '#shared/contract/reasons.ts';
 import type { UserDirectory } from './cognito/user-directory.ts';
 import { judgeLookup } from './judge-lookup.ts';
 import type { Outcome } from './outcome.ts';
 import type { TakenSeed } from './take-seed.ts';
+import type { TenantFault } from './tenant-fault.ts';
 
 export interface ProvisionDeps {
   readonly directory: UserDirectory;
   grant(seed: TakenSeed, sub: Sub): Promise<Outcome>;
   readonly tenantFaults: {
-    record(seed: TakenSeed, reason: ReasonOf<'tenant'>): Promise<void>;
+    record(seed: TakenSeed, fault: TenantFault): Promise<void>;
     clear(seed: TakenSeed): Promise<void>;
   };
 }
@@ -22,7 +23,7 @@ export async function provisionSeed(deps: ProvisionDeps, seed: TakenSeed, signal
   const outcome = verdict.kind === 'entitled' ? await deps.grant(seed, verdict.sub) : verdict;
 
   if (outcome.kind === 'blocked' && isTenantFault(outcome.reason)) {
-    await deps.tenantFaults.record(seed, outcome.reason);
+    await deps.tenantFaults.record(seed, { reason: outcome.reason, fix: outcome.fix });
   } else if (seed.tenantHasFault && gotThrough(outcome)) {
     await deps.tenantFaults.clear(seed);
   }

@@ -4,7 +4,7 @@ import { RunId, SeedId, TenantId, type Email } from '#shared/contract/ids.ts';
 import type { ReasonOf } from '#shared/contract/reasons.ts';
 import { SeedRole } from '#shared/contract/roles.ts';
 import { SEED_STATES, type SeedStateKind, type Suspicion } from '#shared/contract/seed-state.ts';
-import { OnMissing, TenantSettings } from '#shared/contract/tenant-settings.ts';
+import { GrantMode, OnMissing, TenantSettings } from '#shared/contract/tenant-settings.ts';
 import { moveSeeds } from '#shared/ledger/move-seed.ts';
 
 /** A seed that needs work, with all that is needed to do it. */
@@ -15,6 +15,7 @@ export interface TakenSeed {
   readonly email: Email;
   readonly roles: readonly SeedRole[];
   readonly onMissing: OnMissing;
+  readonly mode: GrantMode;
   readonly state: SeedStateKind;
   readonly suspicion: Suspicion | null;
   readonly userPool: TenantSettings['userPool'];
@@ -33,6 +34,7 @@ const Row = z.object({
   email: z.string().transform((email) => email as Email), // the directory checks it once more before it uses it
   roles: z.array(SeedRole),
   on_missing: OnMissing,
+  mode: GrantMode,
   state: z.enum(SEED_STATES),
   suspected_reason: z.enum(['user-missing', 'credentials-invalid']).nullable(),
   sightings: z.number(),
@@ -50,7 +52,7 @@ const Row = z.object({
  */
 export async function takeSeed(em: EntityManager, { run, seedId }: { run: RunId; seedId: SeedId }) {
   const [found] = await em.execute<unknown[]>(sql`
-    select s.id, s.run, s.tenant, s.email, s.roles, s.on_missing, s.state, s.suspected_reason, s.sightings,
+    select s.id, s.run, s.tenant, s.email, s.roles, s.on_missing, s.mode, s.state, s.suspected_reason, s.sightings,
            t.settings, t.fault_reason, s.replayed_at > t.fault_at as replayed_after_fault
     from rolecall.seed s join rolecall.release_tenant t on t.run = s.run and t.tenant = s.tenant
     where s.id = ${seedId} and s.run = ${run}`);
@@ -77,13 +79,14 @@ export async function takeSeed(em: EntityManager, { run, seedId }: { run: RunId;
 }
 
 function toTakenSeed(row: z.infer<typeof Row>): TakenSeed {
-  const { id, run, tenant, email, roles, on_missing, state, suspected_reason, sightings, settings, fault_reason } = row;
+  const { id, run, tenant, email, roles, on_missing, mode, state, suspected_reason, sightings, settings, fault_reason } = row;
   return {
     id,
     run,
     tenant,
     email,
     roles,
+    mode,
     state,
     ...settings,
     onMissing: on_missing,

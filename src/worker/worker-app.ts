@@ -14,6 +14,9 @@ import { watchConsumption } from './consumption-watch.ts';
 import { grantSeed } from './grant-seed.ts';
 import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
+import { managedGrants } from './grants/managed-grants.ts';
+import { createMappedGrants } from './grants/mapped-grants.ts';
+import { createTableLayouts } from './grants/table-layouts.ts';
 import { failed } from './outcome.ts';
 import { provisionSeed, type ProvisionDeps } from './provision-seed.ts';
 import { reconcile } from './reconcile.ts';
@@ -62,18 +65,16 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const clients = opened.use(createCognitoClients(config));
   const directory = deps.directory ?? createCognitoDirectory({ clients, observe: observeCognito });
   const databases = opened.use(
-    createGrantsDatabases({
-      ledgerUrl: config.ledger.url,
-      urlOf: config.databaseUrl,
-      maxConnections: config.ledger.maxConnections,
-    }),
+    createGrantsDatabases({ ledgerUrl: config.ledger.url, urlOf: config.databaseUrl }),
   );
   const queue = opened.use(openQueue(config.queue));
 
+  const stores = { managed: managedGrants, mapped: createMappedGrants(createTableLayouts(Date.now)) };
+
   const em = () => ledger.em.fork();
-  const grant: ProvisionDeps['grant'] = (seed, sub) => grantSeed({ ledger: ledger.em, databases }, seed, sub);
+  const grant: ProvisionDeps['grant'] = (seed, sub) => grantSeed({ ledger: ledger.em, databases, stores }, seed, sub);
   const tenantFaults: ProvisionDeps['tenantFaults'] = {
-    record: (seed, reason) => recordTenantFault(em(), seed, reason),
+    record: (seed, fault) => recordTenantFault(em(), seed, fault),
     clear: (seed) => clearTenantFault(em(), seed),
   };
   const worker = createSeedConsumer({

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { Uuid } from '#shared/contract/ids.ts';
 import type { Role } from '#shared/contract/roles.ts';
 import type { FileDraft, Header, HeaderDraft, HeaderKey, RoleDraft } from './draft-file.ts';
 import type { TenantDraft } from './draft-tenant.ts';
@@ -27,12 +28,13 @@ export function assembleManifest({ drafts, root, complete, report }: Assembly): 
   const roleDrafts = drafts.find((draft) => draft.header.roles !== null)?.roles ?? [];
   reportRepeatedRoles(roleDrafts, report);
   const roles = new Map(roleDrafts.map(({ key, role }) => [key, role ?? null]));
-  const rules: SeedRules = {
+  const rules: CommonRules = {
     roles: roles.size > 0 || header.roles !== undefined ? roles : null,
     onMissing: header.defaults?.onMissing ?? 'block',
   };
   const tenantDrafts = drafts.flatMap((draft) => draft.tenants ?? []);
   const tenants = settleTenants(tenantDrafts, rules, report);
+  if (tenantDrafts.some(({ mapped }) => !mapped)) reportUnmanageable(roleDrafts, report);
 
   if (header.name === undefined) return null;
   return {
@@ -83,7 +85,7 @@ function reportRepeatedRoles(drafts: readonly RoleDraft[], report: Report): void
   const names = new Map<string, Place>();
   for (const { place, role } of drafts) {
     if (role === undefined) continue;
-    const sameId = placeBefore(ids, role.id, place);
+    const sameId = role.id === undefined ? undefined : placeBefore(ids, role.id, place);
     if (sameId)
       report({ ...place, message: `roles: this role has the same id as the one at ${describePlace(sameId)}` });
     const sameName = placeBefore(names, role.name, place);
@@ -92,10 +94,21 @@ function reportRepeatedRoles(drafts: readonly RoleDraft[], report: Report): void
   }
 }
 
-function settleTenants(drafts: readonly TenantDraft[], rules: SeedRules, report: Report): ManifestTenant[] {
+/** The managed tables hold all roles of the manifest, by UUID. */
+function reportUnmanageable(drafts: readonly RoleDraft[], report: Report): void {
+  for (const { key, idPlace, role } of drafts) {
+    if (role === undefined || Uuid.safeParse(role.id).success) continue;
+    const message = role.id === undefined ? `roles.${key}: "id" is missing` : `roles.${key}.id: expected a UUID`;
+    report({ ...idPlace, message });
+  }
+}
+
+type CommonRules = Pick<SeedRules, 'roles' | 'onMissing'>;
+
+function settleTenants(drafts: readonly TenantDraft[], rules: CommonRules, report: Report): ManifestTenant[] {
   const ids = new Map<string, Place>();
-  return drafts.flatMap(({ place, id, settings, seeds: seedDrafts }) => {
-    const seeds = settleSeeds(seedDrafts, rules, report);
+  return drafts.flatMap(({ place, id, settings, mode, seeds: seedDrafts }) => {
+    const seeds = settleSeeds(seedDrafts, { ...rules, mode, grants: settings?.grants }, report);
     if (id === undefined) return [];
     const sameId = placeBefore(ids, id, place);
     if (sameId) report({ ...place, message: `this tenant has the same id as the one at ${describePlace(sameId)}` });

@@ -37,6 +37,8 @@ export interface HeaderDraft<Value> {
 export interface RoleDraft {
   readonly key: string;
   readonly place: Place;
+  /** Of the id; where there is none, of the role. */
+  readonly idPlace: Place;
   readonly role: Role | undefined;
 }
 
@@ -83,6 +85,6 @@ function reportUnknownKeys(source: CheckedSource, file: Readonly<Record<string, 
 function draftRoles(source: CheckedSource, value: unknown): RoleDraft[] {
   return Object.entries(recordOf(value) ?? {}).map(([key, entry]) => {
     const role = RoleKey.safeParse(key).success ? RoleEntry.safeParse(entry).data : undefined;
-    return { key, place: source.placeOfKey(['roles', key]), role };
+    return { key, place: source.placeOfKey(['roles', key]), idPlace: source.placeOf(['roles', key, 'id']), role };
   });
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { TenantId, type Email } from '#shared/contract/ids.ts';
-import type { OnMissing, TenantSettings } from '#shared/contract/tenant-settings.ts';
+import { TenantId, type Scope } from '#shared/contract/ids.ts';
+import type { GrantMode, TenantSettings } from '#shared/contract/tenant-settings.ts';
 import { recordOf, type CheckedSource } from './checked-source.ts';
 import type { Place } from './manifest-problem.ts';
-import { NO_SEEDS, RoleKey, SeedEntry, TenantEntry } from './manifest-schema.ts';
+import { NO_ROLES, NO_SEEDS, RoleKey, ScopedRole, SeedEntry, TenantEntry } from './manifest-schema.ts';
 import type { Path } from './parse-source.ts';
 
 export interface TenantDraft {
@@ -11,19 +11,32 @@ export interface TenantDraft {
   readonly place: Place;
   readonly id: TenantId | undefined;
   readonly settings: TenantSettings | undefined;
+  /** For seeds that do not say it themselves. */
+  readonly mode: GrantMode;
+  /** It has tables of its own, also when they could not be read. */
+  readonly mapped: boolean;
   readonly seeds: readonly SeedDraft[];
 }
 
 export interface SeedDraft {
   /** Of the email. */
   readonly place: Place;
-  readonly roles: readonly { readonly key: string; readonly place: Place }[];
+  readonly roles: readonly RoleUse[];
   /** `undefined` when part of it could not be read: it cannot be compared with another. */
-  readonly read: { readonly email: Email; readonly onMissing?: OnMissing | undefined } | undefined;
+  readonly read: Pick<z.output<typeof SeedShell>, 'email' | 'onMissing' | 'mode'> | undefined;
+}
+
+export interface RoleUse {
+  readonly key: string;
+  readonly place: Place;
+  readonly scope: Scope | undefined;
+  readonly scopePlace: Place;
 }
 
 /** A tenant without its seeds, which are checked one by one. */
 const TenantShell = TenantEntry.extend({ seeds: z.array(z.unknown()).min(1, NO_SEEDS) });
+/** A seed without its roles: which of two forms is meant decides what is wrong with one. */
+const SeedShell = SeedEntry.extend({ roles: z.array(z.unknown()).min(1, NO_ROLES) });
 
 export function draftTenant(source: CheckedSource, value: unknown, index: number): TenantDraft {
   const path = ['tenants', index];
@@ -33,20 +46,40 @@ export function draftTenant(source: CheckedSource, value: unknown, index: number
   return {
     place: source.placeOf([...path, 'id']),
     id: read?.id ?? TenantId.safeParse(tenant?.['id']).data,
-    settings: read && { userPool: read.userPool, identity: read.identity, grants: read.grants },
+    settings: read && settingsOf(read),
+    mode: read?.grants.mode ?? 'ensure',
+    mapped: recordOf(tenant?.['grants'])?.['table'] !== undefined,
     seeds: seeds.map((seed, ordinal) => draftSeed(source, seed, [...path, 'seeds', ordinal])),
   };
 }
 
+/** The mode is each seed's own in the end, so it is none of the tenant's settings. */
+function settingsOf({ userPool, identity, grants }: z.output<typeof TenantShell>): TenantSettings {
+  const { databaseUrlEnv, schema, table } = grants;
+  return { userPool, identity, grants: { databaseUrlEnv, schema, ...(table && { table }) } };
+}
+
 function draftSeed(source: CheckedSource, value: unknown, path: Path): SeedDraft {
-  const read = source.check(SeedEntry, path, value);
-  const roles = recordOf(value)?.['roles'];
+  const read = source.check(SeedShell, path, value);
+  const entries = recordOf(value)?.['roles'];
+  const roles = (Array.isArray(entries) ? entries : []).map((entry: unknown, index) =>
+    draftRole(source, entry, [...path, 'roles', index]),
+  );
   return {
     place: source.placeOf([...path, 'email']),
-    roles: (Array.isArray(roles) ? roles : []).flatMap((key: unknown, index) => {
-      const readable = read !== undefined || RoleKey.safeParse(key).success;
-      return readable ? [{ key: String(key), place: source.placeOf([...path, 'roles', index]) }] : [];
-    }),
-    read,
+    roles: roles.filter((role) => role !== undefined),
+    read: roles.includes(undefined) ? undefined : read,
   };
+}
+
+function draftRole(source: CheckedSource, value: unknown, path: Path): RoleUse | undefined {
+  if (recordOf(value) === undefined) {
+    const key = source.check(RoleKey, path, value);
+    const place = source.placeOf(path);
+    return key === undefined ? undefined : { key, place, scope: undefined, scopePlace: place };
+  }
+  const read = source.check(ScopedRole, path, value);
+  if (read === undefined) return undefined;
+  const places = { place: source.placeOf([...path, 'role']), scopePlace: source.placeOf([...path, 'scope']) };
+  return { key: read.role, scope: read.scope, ...places };
 }

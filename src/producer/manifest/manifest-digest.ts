@@ -9,13 +9,16 @@ import type { Manifest } from './manifest.ts';
 export function digestManifest({ name, roles, gate, tenants }: Manifest): string {
   const hash = createHash('sha256');
   const add = (value: unknown) => hash.update(`${JSON.stringify(value)}\n`);
-  add({ format: 1, name, gate: sortKeys(gate), roles: sortBy(roles, ({ id }) => id).map(sortKeys) });
+  add({ format: 1, name, gate: sortKeys(gate), roles: sortBy(roles, ({ id, name: title }) => id ?? title).map(sortKeys) });
   for (const { id, settings, seeds } of sortBy(tenants, (tenant) => tenant.id)) {
     add({ id, settings: sortKeys(settings) });
     // Seeds are many: one literal fixes the order of their keys faster than sorting them does.
-    const people = seeds.map(({ email, roles: held, onMissing }) => ({ key: emailKey(email), held, onMissing }));
-    for (const { key, held, onMissing } of sortBy(people, (person) => person.key)) {
-      add([key, onMissing, sortBy(held, (role) => role.key).map((role) => [role.key, role.id])]);
+    const people = seeds.map(({ email, ...demands }) => ({ key: emailKey(email), ...demands }));
+    for (const { key, roles: held, onMissing, mode } of sortBy(people, (person) => person.key)) {
+      const sorted = sortBy(held, (role) => `${role.key} ${role.scope ?? ''}`); // no key holds a space
+      const demanded = sorted.map((role) => [role.key, role.id, ...(role.scope === undefined ? [] : [role.scope])]);
+      // What a manifest need not say is left out, so that a release recorded by an older version keeps its digest.
+      add([key, onMissing, demanded, ...(mode === 'ensure' ? [] : [mode])]);
     }
   }
   return hash.digest('hex');

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { Email, ManifestName, RoleId, TenantId } from '#shared/contract/ids.ts';
-import { OnDisabled, OnMissing, OnTransient } from '#shared/contract/tenant-settings.ts';
+import { Email, ManifestName, RoleId, Scope, TenantId } from '#shared/contract/ids.ts';
+import { GrantMode, OnDisabled, OnMissing, OnTransient } from '#shared/contract/tenant-settings.ts';
 import { AWS_REGIONS } from './aws-regions.ts';
+import { ColumnValue, Grants } from './grants-schema.ts';
 import { didYouMean } from './nearest.ts';
 
 /** Short names that seeds use for roles. No `@`, so that it can be quoted in a message without quoting an email. */
@@ -11,7 +12,9 @@ export const RoleKey = z
 
 export const RoleEntry = z
   .strictObject({
-    id: RoleId.describe('The id of the role in the table of roles.'),
+    id: ColumnValue.pipe(RoleId)
+      .optional()
+      .describe('The id of the role in the table of roles: a UUID, unless all tenants have tables of their own.'),
     name: z.string().trim().min(1).max(100).describe('The name of the role, for people.'),
     description: z.string().default('').describe('What the role is for.'),
   })
@@ -76,32 +79,24 @@ const Identity = z.strictObject({
   onDisabled: OnDisabled.default('skip').describe('What becomes of a seed whose user is disabled.'),
 });
 
-/** The messages do not quote the value: it is likely to be the URL itself, password and all. */
-const DatabaseUrlEnv = z.string().regex(/^[A-Z_][A-Z0-9_]*$/, {
-  error: ({ input }) => {
-    const text = String(input);
-    if (text.includes('://')) return 'this is a URL; expected the name of the environment variable that holds the URL';
-    if (text.includes('${')) return 'nothing is substituted here; write the name of the variable without "${" and "}"';
-    return 'expected the name of an environment variable, like DATABASE_URL';
-  },
-});
+export const NO_ROLES = 'expected at least one role';
 
-const Grants = z.strictObject({
-  databaseUrlEnv: DatabaseUrlEnv.default('DATABASE_URL').describe(
-    "The name of the environment variable that holds the URL of the tenant's PostgreSQL. Never the URL itself.",
-  ),
-  schema: z
-    .string()
-    .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'expected the name of a PostgreSQL schema in lower case, like public')
-    .default('public')
-    .describe('The schema in which the tables of the grants are.'),
-});
+export const ScopedRole = z
+  .strictObject({
+    role: RoleKey.describe('The key of the role.'),
+    scope: ColumnValue.pipe(Scope).optional().describe('Within which it is held. Without it: everywhere.'),
+  })
+  .describe('A role within a scope, where the table of the tenant has a column for it.');
 
 export const SeedEntry = z
   .strictObject({
     email: Email.describe('The email of the user in the pool. ${VAR} takes it from the environment.'),
-    roles: z.array(RoleKey).min(1, 'expected at least one role').describe('Keys of the roles that the user must hold.'),
+    roles: z
+      .array(z.union([RoleKey, ScopedRole]))
+      .min(1, NO_ROLES)
+      .describe('The roles that the user must hold, by their keys.'),
     onMissing: OnMissing.optional().describe('What becomes of the seed when the pool has no such user.'),
+    mode: GrantMode.optional().describe("For this seed, instead of the tenant's grants.mode."),
   })
   .describe('One email and the roles that it must hold.');
 

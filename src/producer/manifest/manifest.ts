@@ -1,6 +1,6 @@
 import type { Email, ManifestName, TenantId } from '#shared/contract/ids.ts';
 import type { Role, SeedRole } from '#shared/contract/roles.ts';
-import type { OnMissing, OnTransient, TenantSettings } from '#shared/contract/tenant-settings.ts';
+import type { GrantMode, OnMissing, OnTransient, TenantSettings } from '#shared/contract/tenant-settings.ts';
 
 /** A manifest without problems: variables substituted, defaults filled in, roles resolved to their ids. */
 export interface Manifest {
@@ -21,4 +21,5 @@ export interface ManifestSeed {
   readonly email: Email;
   readonly roles: readonly SeedRole[];
   readonly onMissing: OnMissing;
+  readonly mode: GrantMode;
 }

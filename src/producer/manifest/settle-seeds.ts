@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import { emailKey } from '#shared/contract/ids.ts';
+import { emailKey, type Scope } from '#shared/contract/ids.ts';
 import type { Role, SeedRole } from '#shared/contract/roles.ts';
-import type { OnMissing } from '#shared/contract/tenant-settings.ts';
-import type { SeedDraft } from './draft-tenant.ts';
+import type { GrantMode, OnMissing, TenantSettings } from '#shared/contract/tenant-settings.ts';
+import type { RoleUse, SeedDraft } from './draft-tenant.ts';
 import { describePlace, type Place, type Report } from './manifest-problem.ts';
 import type { ManifestSeed } from './manifest.ts';
 import { didYouMean } from './nearest.ts';
@@ -11,6 +11,9 @@ export interface SeedRules {
   /** By key; a role that could not be read is `null`. All of it is `null` when nothing is known about any role. */
   readonly roles: ReadonlyMap<string, Role | null> | null;
   readonly onMissing: OnMissing;
+  readonly mode: GrantMode;
+  /** `undefined`: they could not be read, so nothing is said about what fits them. */
+  readonly grants: TenantSettings['grants'] | undefined;
 }
 
 /** One seed per person. Saying the same thing twice is no mistake; saying two things is. */
@@ -19,35 +22,60 @@ export function settleSeeds(drafts: readonly SeedDraft[], rules: SeedRules, repo
   for (const draft of drafts) {
     const roles = settleRoles(draft, rules, report);
     if (draft.read === undefined) continue;
-    const { email, onMissing = rules.onMissing } = draft.read;
-    const seed = { email, roles, onMissing };
+    const { email, onMissing = rules.onMissing, mode = rules.mode } = draft.read;
+    const seed = { email, roles, onMissing, mode };
     const first = seen.get(emailKey(email));
     if (first === undefined) {
       seen.set(emailKey(email), { place: draft.place, seed });
     } else if (!sameDemands(first.seed, seed)) {
-      const message = `this email has other roles or another onMissing at ${describePlace(first.place)}`;
+      const message = `this email has other roles, another onMissing or another mode at ${describePlace(first.place)}`;
       report({ ...draft.place, message });
     }
   }
   return Array.from(seen.values(), ({ seed }) => seed);
 }
 
-/** Each role once, in the order in which they stand. */
-function settleRoles(draft: SeedDraft, { roles }: SeedRules, report: Report): SeedRole[] {
+/** Each role once in each scope, in the order in which they stand. */
+function settleRoles(draft: SeedDraft, { roles, grants }: SeedRules, report: Report): SeedRole[] {
   if (roles === null) return [];
   const held = new Map<string, SeedRole>();
-  for (const { key, place } of draft.roles) {
-    const role = roles.get(key);
-    if (role) held.set(key, { key, id: role.id });
-    if (role === undefined) report({ ...place, message: `no role has this key${didYouMean(key, [...roles.keys()])}` });
+  for (const use of draft.roles) {
+    const role = roles.get(use.key);
+    if (role === undefined) {
+      report({ ...use.place, message: `no role has this key${didYouMean(use.key, [...roles.keys()])}` });
+    }
+    const problem = role && grants && misfit(role, use, grants);
+    if (problem) report(problem);
+    if (role) held.set(keyOf(use), { key: use.key, ...identify(role, grants), ...(use.scope && { scope: use.scope }) });
   }
   return [...held.values()];
 }
 
+/** What the tables of the tenant have no place for. */
+function misfit(role: Role, { place, scope, scopePlace }: RoleUse, { table }: TenantSettings['grants']) {
+  if (scope !== undefined && table?.columns.scope === undefined) {
+    return { ...scopePlace, message: 'the grants of this tenant have no scope: name its column by grants.table.columns' };
+  }
+  if (table !== undefined && table.roles === undefined && role.id === undefined) {
+    return { ...place, message: 'this role has no id: give it one, or look it up by its name with grants.table.roles' };
+  }
+  return null;
+}
+
+/** Only one of both, so that it is plain which of them counts. */
+function identify({ id, name }: Role, grants: SeedRules['grants']): Pick<SeedRole, 'id' | 'name'> {
+  if (grants?.table?.roles !== undefined) return { name };
+  return id === undefined ? {} : { id };
+}
+
 function sameDemands(a: ManifestSeed, b: ManifestSeed): boolean {
-  return a.onMissing === b.onMissing && isDeepStrictEqual(keysOf(a), keysOf(b));
+  return a.onMissing === b.onMissing && a.mode === b.mode && isDeepStrictEqual(keysOf(a), keysOf(b));
 }
 
 function keysOf({ roles }: ManifestSeed): string[] {
-  return roles.map(({ key }) => key).toSorted();
+  return roles.map(keyOf).toSorted();
+}
+
+function keyOf({ key, scope }: Pick<RoleUse, 'key'> & { readonly scope?: Scope | undefined }): string {
+  return JSON.stringify([key, scope]);
 }

@@ -12,6 +12,30 @@ export type OnDisabled = z.infer<typeof OnDisabled>;
 export const OnTransient = z.enum(['tolerate', 'hold']);
 export type OnTransient = z.infer<typeof OnTransient>;
 
+/** When a grant is made: whenever it is missing, or only for a user who holds no role at all in that scope. */
+export const GrantMode = z.enum(['ensure', 'bootstrap']);
+export type GrantMode = z.infer<typeof GrantMode>;
+
+/** A tenant's own table of grants. Names are as in the catalog of PostgreSQL: case counts, nothing is quoted. */
+export const GrantsTable = z.object({
+  name: z.string(),
+  columns: z.object({
+    userId: z.string(),
+    roleId: z.string(),
+    tenant: z.string().optional(),
+    scope: z.string().optional(),
+    /** Filled with a UUID made of run, seed, role and scope. Absent: the column, if any, has a default of its own. */
+    id: z.string().optional(),
+  }),
+  /** What stands in the column of the tenant; absent: the tenant's id. */
+  tenantValue: z.string().optional(),
+  /** Column → what is written to it, as text. */
+  constants: z.record(z.string(), z.string()),
+  /** Where the ids of roles are looked up by name; absent: the manifest says them. */
+  roles: z.object({ schema: z.string().optional(), table: z.string(), id: z.string(), name: z.string() }).optional(),
+});
+export type GrantsTable = z.infer<typeof GrantsTable>;
+
 export const AssumeRole = z.object({ arn: z.string(), externalId: z.string().optional() });
 
 /**
@@ -27,6 +51,7 @@ export const TenantSettings = z.object({
     requestsPerSecond: z.number(),
   }),
   identity: z.object({ requireVerifiedEmail: z.boolean(), onDisabled: OnDisabled }),
-  grants: z.object({ databaseUrlEnv: z.string(), schema: z.string() }),
+  /** Without a table: the managed ones. */
+  grants: z.object({ databaseUrlEnv: z.string(), schema: z.string(), table: GrantsTable.optional() }),
 });
 export type TenantSettings = z.infer<typeof TenantSettings>;

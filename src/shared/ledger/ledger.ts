@@ -5,6 +5,7 @@ import { ReleaseTenant } from './entities/release-tenant.entity.ts';
 import { Release } from './entities/release.entity.ts';
 import { Seed } from './entities/seed.entity.ts';
 import { Ledger0001 } from './migrations/0001-ledger.ts';
+import { Ledger0002 } from './migrations/0002-own-tables.ts';
 import { POSTGRES_TIMEOUTS } from './postgres-timeouts.ts';
 
 export type Ledger = MikroORM;
@@ -16,7 +17,10 @@ export interface LedgerTarget {
 }
 
 /** In the order in which they apply; a process that finds one of them missing is newer than its ledger. */
-export const LEDGER_MIGRATIONS = [{ name: '0001-ledger', class: Ledger0001 }] as const;
+export const LEDGER_MIGRATIONS = [
+  { name: '0001-ledger', class: Ledger0001 },
+  { name: '0002-own-tables', class: Ledger0002 },
+] as const;
 
 /** Shared with the test that compares what the migrations build with what the entities describe. */
 export function ledgerOptions({ url, maxConnections }: LedgerTarget): Options {

@@ -1,5 +1,6 @@
-import { MikroORM, type EntityManager } from '@mikro-orm/postgresql';
-import { managedTablesOptions } from '#shared/managed-tables/managed-tables.ts';
+import { MikroORM, type EntityManager, type Options } from '@mikro-orm/postgresql';
+import { POSTGRES_TIMEOUTS } from '#shared/ledger/postgres-timeouts.ts';
+import { lendBounded } from './lend-bounded.ts';
 
 /** Where a tenant's grants live: beside the ledger, in a database of their own, or nowhere that this worker knows. */
 export type GrantsDatabase =
@@ -8,37 +9,60 @@ export type GrantsDatabase =
   | { readonly kind: 'not-configured' };
 
 export interface GrantsDatabases extends AsyncDisposable {
-  find(databaseUrlEnv: string): Promise<GrantsDatabase>;
+  /**
+   * Lends the database while `work` runs. Before, not in, a transaction of the ledger: there may be a wait for a place, and
+   * whoever holds one is about to ask for the ledger.
+   */
+  use<Result>(databaseUrlEnv: string, work: (database: GrantsDatabase) => Promise<Result>): Promise<Result>;
 }
 
 export interface GrantsDatabasesOptions {
   readonly ledgerUrl: string;
   /** The URL that this environment variable holds. */
   urlOf(databaseUrlEnv: string): string | undefined;
-  readonly maxConnections: number;
+  readonly limits?: GrantsDatabasesLimits;
 }
 
-/** One pool per database, opened on first use and kept. */
-export function createGrantsDatabases({ ledgerUrl, urlOf, maxConnections }: GrantsDatabasesOptions): GrantsDatabases {
-  const opened = new Map<string, Promise<MikroORM>>();
+export interface GrantsDatabasesLimits {
+  readonly databases: number;
+  readonly connectionsEach: number;
+  readonly idleMs: number;
+}
 
-  function open(url: string): Promise<MikroORM> {
-    const known = opened.get(url);
-    if (known !== undefined) return known;
-    const opening = MikroORM.init(managedTablesOptions({ url, schema: 'public', maxConnections }));
-    opened.set(url, opening);
-    opening.catch(() => opened.delete(url)); // the next seed tries again
-    return opening;
-  }
+/**
+ * Of thousands of tenants with a database each, a worker is busy with a few at a time: 50 databases with at most 4
+ * connections each are more than its jobs need, and an idle one costs its server nothing after a minute.
+ */
+const LIMITS: GrantsDatabasesLimits = { databases: 50, connectionsEach: 4, idleMs: 60_000 };
 
+/** One small pool per database, opened on first use; those idle longest make room for others. */
+export function createGrantsDatabases({ ledgerUrl, urlOf, limits = LIMITS }: GrantsDatabasesOptions): GrantsDatabases {
+  const open = lendBounded<MikroORM>({
+    limit: limits.databases,
+    idleMs: limits.idleMs,
+    open: (url) => MikroORM.init(options(url, limits)),
+    close: (orm) => orm.close(true),
+  });
   return {
-    async find(databaseUrlEnv) {
+    async use(databaseUrlEnv, work) {
       const url = urlOf(databaseUrlEnv);
-      if (url === undefined) return { kind: 'not-configured' };
-      return url === ledgerUrl ? { kind: 'ledger' } : { kind: 'other', em: (await open(url)).em.fork() };
+      if (url === undefined) return work({ kind: 'not-configured' });
+      if (url === ledgerUrl) return work({ kind: 'ledger' });
+      return open.lend(url, (orm) => work({ kind: 'other', em: orm.em.fork() }));
     },
-    async [Symbol.asyncDispose]() {
-      await Promise.allSettled([...opened.values()].map(async (orm) => (await orm).close(true)));
-    },
+    [Symbol.asyncDispose]: () => open[Symbol.asyncDispose](),
+  };
+}
+
+/** No entities: grants are written in SQL, as nobody knows a tenant's tables before. */
+function options(url: string, { connectionsEach, idleMs }: GrantsDatabasesLimits): Options {
+  return {
+    clientUrl: url,
+    entities: [],
+    discovery: { warnWhenNoEntities: false },
+    pool: { min: 0, max: connectionsEach, idleTimeoutMillis: Math.min(idleMs, 10_000) },
+    driverOptions: POSTGRES_TIMEOUTS,
+    ensureDatabase: false, // MikroORM would create the database of a mistyped URL, and find it empty
+    logger: () => {}, // it would print failed statements with their parameters
   };
 }

@@ -12,7 +12,7 @@ const tenant = (id: string, ...emails: string[]): ManifestTenant => ({
     identity: { requireVerifiedEmail: true, onDisabled: 'skip' },
     grants: { databaseUrlEnv: 'DATABASE_URL', schema: 'public' },
   },
-  seeds: emails.map((email) => ({ email: Email.parse(email), roles: [ADMIN], onMissing: 'block' })),
+  seeds: emails.map((email) => ({ email: Email.parse(email), roles: [ADMIN], onMissing: 'block', mode: 'ensure' })),
 });
 
 const manifest = (...tenants: ManifestTenant[]): Manifest => ({
@@ -33,6 +33,6 @@ test('every seed gets its label, and its place among the seeds of its tenant', (
 
 test('the email, its roles and what becomes of a missing user are taken over', () => {
   expect([...planSeeds(manifest(tenant('a', 'ada@x.org')))]).toEqual([
-    { tenant: 'a', email: 'ada@x.org', label: 'a•••a@x.org', roles: [ADMIN], onMissing: 'block', ordinal: 0 },
+    { tenant: 'a', email: 'ada@x.org', label: 'a•••a@x.org', roles: [ADMIN], onMissing: 'block', mode: 'ensure', ordinal: 0 },
   ]);
 });

@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/core';
-import type { RoleId, RunId, SeedId, Sub, TenantId } from '#shared/contract/ids.ts';
+import type { RoleId, RunId, Scope, SeedId, Sub, TenantId } from '#shared/contract/ids.ts';
 
 const AuditSchema = defineEntity({
   name: 'Audit',
@@ -12,11 +12,18 @@ const AuditSchema = defineEntity({
     tenant: p.string().$type<TenantId>().length(63),
     seed: p.bigint('number').$type<SeedId>(),
     sub: p.uuid().$type<Sub>(),
-    role: p.uuid().$type<RoleId>(),
+    role: p.string().$type<RoleId>().length(200),
+    scope: p.string().$type<Scope>().length(200).nullable(),
     event: p.string().$type<'granted'>().length(20),
   },
   // Two copies of a job make one grant, and one line about it.
-  uniques: [{ name: 'audit_seed_sub_role_key', properties: ['seed', 'sub', 'role'] }],
+  uniques: [
+    {
+      name: 'audit_seed_sub_role_scope_key',
+      expression:
+        'create unique index "audit_seed_sub_role_scope_key" on "rolecall"."audit" ("seed", "sub", "role", coalesce("scope", \'\'))',
+    },
+  ],
   triggers: [
     {
       name: 'audit_append_only',

@@ -12,13 +12,15 @@ const ReleaseTenantSchema = defineEntity({
     tenant: p.string().$type<TenantId>().length(63).primary(),
     settings: p.json().$type<TenantSettings>(),
     faultReason: p.string().$type<ReasonOf<'tenant'>>().length(40).nullable(),
+    faultDetail: p.text().nullable(),
     faultAt: p.datetime().length(3).nullable(),
   },
 });
 
 /**
  * A tenant as its run recorded it, and the one definitive answer that its remaining seeds share. In the ledger, not in a
- * worker's memory: all workers stop asking, and a replay is newer or older than the fault for all of them alike.
+ * worker's memory: all workers stop asking, and a replay is newer or older than the fault for all of them alike. The detail
+ * is the statement that would mend it: names of tables, columns and database users, no secrets.
  */
 export class ReleaseTenant extends ReleaseTenantSchema.class {}
 ReleaseTenantSchema.setClass(ReleaseTenant);

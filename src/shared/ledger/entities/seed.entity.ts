@@ -4,7 +4,7 @@ import type { Label } from '#shared/contract/label.ts';
 import type { Reason } from '#shared/contract/reasons.ts';
 import type { SeedRole } from '#shared/contract/roles.ts';
 import type { SeedStateKind, Suspicion } from '#shared/contract/seed-state.ts';
-import type { OnMissing } from '#shared/contract/tenant-settings.ts';
+import type { GrantMode, OnMissing } from '#shared/contract/tenant-settings.ts';
 
 const SeedSchema = defineEntity({
   name: 'Seed',
@@ -18,6 +18,7 @@ const SeedSchema = defineEntity({
     label: p.string().$type<Label>().length(300),
     roles: p.json().$type<readonly SeedRole[]>(),
     onMissing: p.string().$type<OnMissing>().length(5),
+    mode: p.string().$type<GrantMode>().length(9).default('ensure'),
     ordinal: p.integer(),
     state: p.string().$type<SeedStateKind>().length(10).default('pending'),
     reason: p.string().$type<Reason>().length(40).nullable(),

@@ -32,7 +32,7 @@ tenants:
     '12:18 the environment variable NOT_SET is not set',
     '13:18 tenants[0].seeds[1].email: expected an email address, like name@example.org',
     '13:40 no role has this key; did you mean "admin"?',
-    '15:18 this email has other roles or another onMissing at rolecall.yaml:14:18',
+    '15:18 this email has other roles, another onMissing or another mode at rolecall.yaml:14:18',
     '16:60 tenants[0].seeds[4].onMissing: expected block, skip or wait; did you mean "skip"?',
     '17:9 this tenant has the same id as the one at rolecall.yaml:8:9',
     '18:15 tenants[1].userPool: "region" is missing',
@@ -155,12 +155,12 @@ test.for<[why: string, text: string, problem: RegExp]>([
   [
     'a key from a newer version',
     withSeed('{ email: a@b, roles: [admin], scope: x }'),
-    /unknown key "scope"; expected email, roles or onMissing$/,
+    /unknown key "scope"; expected email, roles, onMissing or mode$/,
   ],
   [
     'a merge key',
     withSeed('{ email: a@b, roles: [admin], <<: {} }'),
-    /unknown key "…"; expected email, roles or onMissing$/,
+    /unknown key "…"; expected email, roles, onMissing or mode$/,
   ],
   [
     'a role with a blank name',
@@ -182,12 +182,12 @@ test.for<[why: string, text: string, problem: RegExp]>([
   [
     'a seed with other roles',
     HEADER + tenants(`${ADMIN}      - { email: ADMIN@example.org, roles: [observer] }\n`),
-    /^11:18 this email has other roles or another onMissing at rolecall\.yaml:10:18$/,
+    /^11:18 this email has other roles, another onMissing or another mode at rolecall\.yaml:10:18$/,
   ],
   [
     'a seed with another onMissing',
     HEADER + tenants(`${ADMIN}      - { email: ADMIN@example.org, roles: [admin], onMissing: skip }\n`),
-    /^11:18 this email has other roles/,
+    /^11:18 this email has other roles,/,
   ],
 ])('%s is refused', async ([, text, problem]) => {
   const found = problemsOf(await read(text.includes('tenants:') ? text : text + tenants(ADMIN)));

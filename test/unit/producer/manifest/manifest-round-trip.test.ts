@@ -11,6 +11,7 @@ const text = fc.string({ unit: 'grapheme', maxLength: 30 }).filter((value) => !v
 const id = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,20}$/);
 const email = fc.stringMatching(/^[A-Za-z0-9'+._-]{1,12}@[A-Za-z0-9-]{1,8}\.[a-z]{2,4}$/);
 const onMissing = fc.constantFrom('block', 'skip', 'wait');
+const mode = fc.constantFrom('ensure', 'bootstrap');
 
 const roles = fc
   .uniqueArray(
@@ -47,7 +48,7 @@ const settings = fc.record({
 
 const manifest = roles.chain((list) => {
   const keys = list.map(({ key }) => key);
-  const seed = fc.record({ email, roles: fc.subarray(keys, { minLength: 1 }), onMissing });
+  const seed = fc.record({ email, roles: fc.subarray(keys, { minLength: 1 }), onMissing, mode });
   const seeds = fc.uniqueArray(seed, { minLength: 1, maxLength: 5, selector: (one) => emailKey(one.email) });
   const tenant = fc.record({ id, settings, seeds });
   return fc.record({

@@ -1,0 +1,95 @@
+import type { GrantsTable } from '#shared/contract/tenant-settings.ts';
+import { coverGrants } from './cover-grants.ts';
+import type { ColumnFacts, TableFacts } from './read-catalog.ts';
+import { quoted, quotedTable, type Column, type TableLayout } from './table-layout.ts';
+
+export type TableVerdict =
+  | { readonly kind: 'fits'; readonly layout: TableLayout }
+  /** `fix`: what makes it fit, a statement wherever one would do. */
+  | { readonly kind: 'unfit'; readonly reason: 'grants-table-missing' | 'grants-not-writable'; readonly fix: string };
+
+/** Pure: whether grants can be written to a tenant's own table as the manifest maps it, and how. */
+export function judgeTable(schema: string, mapping: GrantsTable, facts: TableFacts): TableVerdict {
+  const { columns, constants, tenantValue } = mapping;
+  const table = quotedTable(schema, mapping.name);
+  const absent = [...missing(schema, mapping, facts), ...unsuitable(table, mapping, facts)];
+  const denied = deniedRights(schema, mapping, facts);
+  if (absent.length > 0) return { kind: 'unfit', reason: 'grants-table-missing', fix: [...absent, ...denied].join(' ') };
+  if (denied.length > 0) return { kind: 'unfit', reason: 'grants-not-writable', fix: denied.join(' ') };
+
+  const column = (name: string): Column => ({ name: quoted(name), type: find(facts, name)?.type ?? 'text' }); // it is there
+  const { userId, roleId, tenant, scope, id } = columns;
+  const key = { columns: [userId, roleId, ...(tenant === undefined ? [] : [tenant])], scope };
+  return {
+    kind: 'fits',
+    layout: {
+      table,
+      user: column(userId),
+      role: column(roleId),
+      scope: scope === undefined ? null : column(scope),
+      id: id === undefined ? null : column(id),
+      tenant: tenant === undefined ? null : { ...column(tenant), value: tenantValue ?? null },
+      constants: Object.entries(constants).map(([name, value]) => ({ ...column(name), value })),
+      arbiters: coverGrants(key, facts.uniqueIndexes),
+    },
+  };
+}
+
+function find({ columns }: TableFacts, name: string): ColumnFacts | undefined {
+  return columns?.find((column) => column.name === name);
+}
+
+/** Every column that a row of rolecall fills, with the type it should have where nobody has chosen one. */
+function filled({ columns, constants }: GrantsTable): ReadonlyMap<string, 'uuid' | 'text'> {
+  const { userId, roleId, tenant, scope, id } = columns;
+  const texts = [tenant, scope, ...Object.keys(constants)].filter((name) => name !== undefined);
+  const uuids = [id, userId, roleId].filter((name) => name !== undefined);
+  return new Map([...uuids.map((name) => [name, 'uuid'] as const), ...texts.map((name) => [name, 'text'] as const)]);
+}
+
+function missing(schema: string, mapping: GrantsTable, facts: TableFacts): string[] {
+  const table = quotedTable(schema, mapping.name);
+  const wanted = [...filled(mapping)].map(([name, type]) => ({ name, type, definition: `${quoted(name)} ${type}` }));
+  if (facts.columns === null) {
+    const create = `create table ${table} (${wanted.map(({ definition }) => definition).join(', ')});`;
+    return facts.schema.exists ? [create] : [`create schema ${quoted(schema)};`, create];
+  }
+  if (!facts.schema.usable) return [];
+  const absent = wanted.filter(({ name }) => find(facts, name) === undefined);
+  return absent.map(({ definition }) => `alter table ${table} add column ${definition};`);
+}
+
+/** What is there, and would refuse every row. */
+function unsuitable(table: string, mapping: GrantsTable, facts: TableFacts): string[] {
+  const { userId, id } = mapping.columns;
+  const names = filled(mapping);
+  const holdsUuid = (name: string | undefined) => {
+    const column = name === undefined ? undefined : find(facts, name);
+    return column === undefined || column.isText || column.type === 'uuid';
+  };
+  const required = facts.columns?.filter((column) => column.required && !names.has(column.name)) ?? [];
+  return [
+    ...(holdsUuid(userId) ? [] : [`alter table ${table} alter column ${quoted(userId)} type text;`]),
+    ...(holdsUuid(id) ? [] : [`Leave out grants.table.columns.id: ${quoted(id ?? '')} holds no uuid.`]),
+    ...required.map(
+      ({ name }) =>
+        `alter table ${table} alter column ${quoted(name)} set default …; (or name it in the manifest, under grants.table)`,
+    ),
+  ];
+}
+
+function deniedRights(schema: string, mapping: GrantsTable, facts: TableFacts): string[] {
+  const { user, columns } = facts;
+  const to = `to ${quoted(user)};`;
+  const { userId, roleId, tenant, scope, id } = mapping.columns;
+  const read = [userId, roleId, tenant, scope, id].filter((name) => name !== undefined);
+  const mayNotRead = read.some((name) => find(facts, name)?.mayRead === false);
+  const mayNotWrite = [...filled(mapping).keys()].some((name) => find(facts, name)?.mayWrite === false);
+  const rights = [...(mayNotRead ? ['select'] : []), ...(mayNotWrite ? ['insert'] : [])];
+  const sequences = columns?.filter(({ name }) => !filled(mapping).has(name)).flatMap((c) => c.deniedSequence ?? []) ?? [];
+  return [
+    ...(facts.schema.exists && !facts.schema.usable ? [`grant usage on schema ${quoted(schema)} ${to}`] : []),
+    ...(rights.length > 0 ? [`grant ${rights.join(', ')} on ${quotedTable(schema, mapping.name)} ${to}`] : []),
+    ...sequences.map((sequence) => `grant usage on sequence ${sequence} ${to}`),
+  ];
+}

@@ -1,0 +1,30 @@
+import { sql, type EntityManager } from '@mikro-orm/postgresql';
+import type { TableLayout } from './table-layout.ts';
+import type { GrantsToWrite } from './write-grants.ts';
+
+/**
+ * Waits until nobody else is deciding the same: per user, scope and role where no unique index would stop a second row,
+ * and per user and scope where it counts whether there is any row. The locks go with the transaction. All are taken in
+ * one order, the same for everybody, so that no two seeds wait for each other. They hold between rolecall's workers:
+ * an application that writes the table at the same moment does not ask for them.
+ */
+export async function lockGrants(tx: EntityManager, layout: TableLayout, wanted: GrantsToWrite): Promise<void> {
+  const keys = keysOf(layout, wanted);
+  if (keys.length === 0) return;
+  // A statement of its own: what follows must see what was committed while this one waited.
+  await tx.execute(sql`
+    with keys as materialized (
+      select distinct hashtextextended(key, 0) as key
+      from jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb) as key
+      order by 1
+    )
+    select pg_advisory_xact_lock(key) from keys`);
+}
+
+function keysOf({ table, tenant, arbiters }: TableLayout, { mode, sub, roles, ...wanted }: GrantsToWrite): string[] {
+  return roles.flatMap(({ id, scope }) => {
+    const within = ['rolecall', table, tenant && (tenant.value ?? wanted.tenant), sub, scope];
+    const covered = (scope === null ? arbiters.unscoped : arbiters.scoped) !== null;
+    return [...(mode === 'bootstrap' ? [within] : []), ...(covered ? [] : [[...within, id]])].map((key) => JSON.stringify(key));
+  });
+}

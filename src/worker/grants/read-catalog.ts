@@ -1,0 +1,99 @@
+import { sql, type EntityManager } from '@mikro-orm/postgresql';
+
+/** What the catalog of PostgreSQL says about one table, for the user that asks. */
+export interface TableFacts {
+  readonly user: string;
+  readonly schema: { readonly exists: boolean; readonly usable: boolean };
+  /** `null`: there is no such table. */
+  readonly columns: readonly ColumnFacts[] | null;
+  readonly uniqueIndexes: readonly UniqueIndex[];
+}
+
+export interface ColumnFacts {
+  readonly name: string;
+  /** Fit for a cast: without a length, at which a cast would cut in silence. */
+  readonly type: string;
+  readonly isText: boolean;
+  readonly required: boolean;
+  readonly mayRead: boolean;
+  readonly mayWrite: boolean;
+  /** The sequence its default takes numbers from, quoted, where the user may not use it. */
+  readonly deniedSequence: string | null;
+}
+
+/** One that ON CONFLICT can name: valid, immediate, over columns only. */
+export interface UniqueIndex {
+  readonly columns: readonly string[];
+  readonly predicate: Predicate;
+  readonly nullsAreEqual: boolean;
+}
+
+/** Of which rows the index holds. `other` is not understood. */
+export type Predicate = 'all' | 'scope-null' | 'scope-given' | 'other';
+
+export interface TableToRead {
+  readonly schema: string;
+  readonly table: string;
+  readonly scope?: string | undefined;
+}
+
+/** Asks for no privilege: everybody may read the catalog. */
+export async function readCatalog(em: EntityManager, wanted: TableToRead): Promise<TableFacts> {
+  const { schema, table, scope = '' } = wanted;
+  const [found] = await em.execute<{ user: string; exists: boolean; usable: boolean | null; oid: string | null }[]>(sql`
+    select current_user::text as "user", n.oid is not null as exists, has_schema_privilege(n.oid, 'usage') as usable,
+           c.oid::text as oid
+    from (select) as one
+    left join pg_namespace n on n.nspname = ${schema}
+    left join pg_class c on c.relnamespace = n.oid and c.relname = ${table} and c.relkind in ('r', 'p', 'v', 'f')`);
+  const { user = '', exists = false, usable = false, oid = null } = found ?? {};
+  const schemaFacts = { exists, usable: usable === true };
+  // Without USAGE on the schema nothing in it can be used, and asking about its sequences would fail.
+  if (oid === null || !schemaFacts.usable) return { user, schema: schemaFacts, columns: oid && [], uniqueIndexes: [] } as TableFacts;
+  return {
+    user,
+    schema: schemaFacts,
+    columns: await readColumns(em, oid),
+    uniqueIndexes: await readUniqueIndexes(em, oid, scope),
+  };
+}
+
+function readColumns(em: EntityManager, oid: string): Promise<ColumnFacts[]> {
+  // Type modifier −1, not null: null makes `character` of a char(n), which is a char(1).
+  return em.execute<ColumnFacts[]>(sql`
+    select a.attname::text as name, format_type(a.atttypid, -1) as type, t.typcategory = 'S' as "isText",
+           a.attnotnull and not a.atthasdef and a.attidentity = '' and a.attgenerated = '' as required,
+           has_column_privilege(a.attrelid, a.attnum, 'select') as "mayRead",
+           has_column_privilege(a.attrelid, a.attnum, 'insert') as "mayWrite",
+           case when a.attidentity = '' and not has_sequence_privilege(s.sequence, 'usage') then s.sequence end as "deniedSequence"
+    from pg_attribute a
+    join pg_type t on t.oid = a.atttypid
+    join pg_class c on c.oid = a.attrelid
+    join pg_namespace n on n.oid = c.relnamespace
+    cross join lateral (
+      select case when a.atthasdef then pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname) end as sequence
+    ) s
+    where a.attrelid = ${oid}::oid and a.attnum > 0 and not a.attisdropped
+    order by a.attnum`);
+}
+
+function readUniqueIndexes(em: EntityManager, oid: string, scope: string): Promise<UniqueIndex[]> {
+  // `indnullsnotdistinct` exists from PostgreSQL 15 on; as JSON it may be missing.
+  return em.execute<UniqueIndex[]>(sql`
+    select (
+             select jsonb_agg(a.attname::text order by k.at)
+             from unnest(i.indkey::int2[]) with ordinality as k(attnum, at)
+             join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+             where k.at <= i.indnkeyatts
+           ) as columns,
+           case coalesce(pg_get_expr(i.indpred, i.indrelid), '')
+             when '' then 'all'
+             when format('(%I IS NULL)', ${scope}::text) then 'scope-null'
+             when format('(%I IS NOT NULL)', ${scope}::text) then 'scope-given'
+             else 'other'
+           end as predicate,
+           coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) as "nullsAreEqual"
+    from pg_index i
+    where i.indrelid = ${oid}::oid and i.indisunique and i.indisvalid and i.indimmediate and i.indexprs is null
+    order by i.indexrelid`);
+}

@@ -1,0 +1,45 @@
+/** A column as statements need it. */
+export interface Column {
+  /** Quoted. */
+  readonly name: string;
+  /** What a text is cast to before it is compared with the column or written to it. */
+  readonly type: string;
+}
+
+/** All that has to be known about a table to write grants to it. */
+export interface TableLayout {
+  /** Quoted, with its schema. */
+  readonly table: string;
+  readonly user: Column;
+  readonly role: Column;
+  readonly scope: Column | null;
+  /** `null`: the table leaves it to a default, or has none. */
+  readonly id: Column | null;
+  readonly tenant: (Column & { /** `null`: the id of the tenant. */ readonly value: string | null }) | null;
+  readonly constants: readonly (Column & { readonly value: string })[];
+  /** What follows ON CONFLICT for grants without a scope and for those with one; `null`: no unique index covers them. */
+  readonly arbiters: { readonly unscoped: string | null; readonly scoped: string | null };
+}
+
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+export function quotedTable(schema: string, table: string): string {
+  return `${quoted(schema)}.${quoted(table)}`;
+}
+
+/** The tables that rolecall migrates itself: nothing about them has to be read. */
+export function managedLayout(schema: string): TableLayout {
+  const column = (name: string, type: string): Column => ({ name: quoted(name), type });
+  return {
+    table: quotedTable(schema, 'user_role'),
+    user: column('user_id', 'uuid'),
+    role: column('role_id', 'uuid'),
+    scope: null,
+    id: column('id', 'uuid'),
+    tenant: { ...column('tenant_id', 'varchar'), value: null },
+    constants: [],
+    arbiters: { unscoped: '("tenant_id", "user_id", "role_id")', scoped: null },
+  };
+}

@@ -1,0 +1,49 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { GrantsTable, TenantSettings } from '#shared/contract/tenant-settings.ts';
+import { judgeTable, type TableVerdict } from './judge-table.ts';
+import { readCatalog } from './read-catalog.ts';
+
+export type MappedGrants = TenantSettings['grants'] & { readonly table: GrantsTable };
+
+export interface TableLayouts {
+  /** `known`: not read just now, so the table may have changed since. */
+  find(tx: EntityManager, grants: MappedGrants, readAfresh: boolean): Promise<TableVerdict & { readonly known: boolean }>;
+  forget(grants: MappedGrants): void;
+}
+
+/** Long enough that the catalog costs nothing, short enough that a new index is soon made use of. */
+const MAX_AGE_MS = 60_000;
+/** A tenant takes about 1 kB. */
+const MAX_KEPT = 5_000;
+
+/**
+ * What the tables of tenants look like. Only what fits is kept: a table that does not is read anew for every seed that
+ * asks, so mending it and replaying is enough.
+ */
+export function createTableLayouts(now: () => number): TableLayouts {
+  const kept = new Map<string, { readonly verdict: TableVerdict; readonly readAt: number }>();
+  return {
+    async find(tx, grants, readAfresh) {
+      const key = keyOf(grants);
+      const known = kept.get(key);
+      if (known !== undefined && !readAfresh && now() - known.readAt < MAX_AGE_MS) {
+        return { ...known.verdict, known: true };
+      }
+      kept.delete(key);
+      const readAt = now();
+      const { schema, table } = grants;
+      const facts = await readCatalog(tx, { schema, table: table.name, scope: table.columns.scope });
+      const verdict = judgeTable(schema, table, facts);
+      if (verdict.kind === 'fits') {
+        if (kept.size >= MAX_KEPT) kept.delete(kept.keys().next().value ?? ''); // the one read longest ago
+        kept.set(key, { verdict, readAt });
+      }
+      return { ...verdict, known: false };
+    },
+    forget: (grants) => void kept.delete(keyOf(grants)),
+  };
+}
+
+function keyOf({ databaseUrlEnv, schema, table }: MappedGrants): string {
+  return JSON.stringify([databaseUrlEnv, schema, table]);
+}
