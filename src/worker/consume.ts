@@ -101,7 +101,8 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
         throw new TryAgain(reason, delayMs, cause);
       }
       case 'blocked':
-        await record(seedId, { kind: 'blocked', reason: outcome.reason });
+        // Where the seed may not go any more, a newer run took over: a failed job would be there for nobody to replay.
+        if (!(await record(seedId, { kind: 'blocked', reason: outcome.reason }))) return 'nothing to do';
         settled(outcome);
         throw new UnrecoverableError(outcome.reason);
       default:
@@ -155,7 +156,16 @@ export function startConsuming(worker: SeedWorker, log: Log): void {
 
 /** Bounded: on its own, BullMQ's close waits for running jobs for ever. What is cut off is taken up again by its stall. */
 export async function stopConsuming(worker: SeedWorker, timeoutMs: number): Promise<void> {
-  const stopped = worker.close().then(() => true);
-  const late = sleep(timeoutMs, false, { ref: false });
-  if (!(await Promise.race([stopped, late]))) await worker.close(true);
+  // Not `close()` yet: BullMQ remembers its first call, so a forced one after it would wait for the running jobs as well.
+  const idle = worker.pause().then(
+    () => true,
+    () => false,
+  );
+  const idleWithin = (ms: number) => Promise.race([idle, sleep(ms, false, { ref: false })]);
+  if (await idleWithin(timeoutMs)) return worker.close();
+  worker.cancelAllJobs('shutting down'); // ends the lookups, so that most jobs still get to the delayed ones
+  await worker.close(!(await idleWithin(CUT_OFF_MS)));
 }
+
+/** Enough to write down that an attempt was cut off. */
+const CUT_OFF_MS = 1_000;
