@@ -35,6 +35,12 @@ export interface ConsumeOptions {
 
 /** A stall is a crashed process, no verdict on the seed: by default the second one fails the job. */
 const MAX_STALLED_COUNT = 10;
+/**
+ * What a crashed worker held is taken up again after the lock and one or two checks: 15 to 25 s, where BullMQ's 30 s each
+ * make a rollout wait for more than a minute. A worker renews its locks twice as often as they expire, from a timer, so
+ * only an event loop that is blocked for that long loses one, and then the job runs twice, which is safe.
+ */
+const CRASH_RECOVERY = { lockDuration: 15_000, stalledInterval: 5_000 };
 const SPENT_PROCESS = new AbortController().signal; // never aborts; for a BullMQ that passes no signal
 
 /** The one place where outcomes become ledger states, and BullMQ's return values and special errors. Takes nothing yet. */
@@ -44,6 +50,7 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
     concurrency,
     autorun: false,
     maxStalledCount: MAX_STALLED_COUNT,
+    ...CRASH_RECOVERY,
     settings: { backoffStrategy: (attempt, _, error) => delayOf(error) ?? backoffMs(attempt, timing.backoff) },
   });
 
