@@ -1,6 +1,6 @@
 import { runCommandLine, type Command, type CommandIo } from '#shared/runtime/command.ts';
 import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
-import { createLogger, redact } from '#shared/runtime/logger.ts';
+import { createLogger, logLevelOf, redact } from '#shared/runtime/logger.ts';
 
 /** Loaded on demand: `gate` in an init container must not pay for the AWS SDK. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -32,7 +32,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     env,
     out: (text) => void stdout.write(`${text}\n`),
     say: (text) => void stderr.write(`${text}\n`),
-    log: createLogger(env['LOG_LEVEL'] ?? 'info'),
+    log: createLogger(logLevelOf(env)),
     signal: stopSignal(),
     fancy: stdout.isTTY === true && !env['NO_COLOR'],
   };

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Registry } from 'prom-client';
 import { z } from 'zod';
-import type { Env } from '#shared/config/env.ts';
+import { parseTogether, type Env } from '#shared/config/env.ts';
 import { ReleaseId } from '#shared/contract/ids.ts';
 import { defineCommand } from '#shared/runtime/command.ts';
 import { EXIT } from '#shared/runtime/exit-codes.ts';
@@ -29,9 +29,11 @@ export interface Up extends AsyncDisposable {
 
 /** Produce, then ops and work in this process. The configuration of all three is read before anything happens. */
 export async function startUp({ env, log, signal, release }: UpOptions): Promise<Up> {
-  const producing = parseProducerConfig(env);
-  const working = parseWorkerConfig(env);
-  const serving = parseOpsConfig(env);
+  const { producing, working, serving } = parseTogether(env, {
+    producing: parseProducerConfig,
+    working: parseWorkerConfig,
+    serving: parseOpsConfig,
+  });
   await using opened = new AsyncDisposableStack();
 
   const produced = await produce({ config: producing, env, release, signal });

@@ -9,6 +9,7 @@ import { awaitGate } from './gate/await-gate.ts';
 import { countsLine, describeGate } from './gate/describe-gate.ts';
 import type { GateQuery } from './gate/gate-counts.ts';
 import type { Gate } from './gate/gate.ts';
+import { ANSWER_WITHIN_MS } from './gate/in-time.ts';
 import { parseLedgerConfig } from './ops-config.ts';
 
 const EXIT_BY_STATE: Readonly<Record<Gate['state'], ExitCode>> = {
@@ -65,7 +66,7 @@ export async function waitForGate(options: WaitForGateOptions): Promise<ExitCode
   const { env, timeoutS, json, out, say = () => {} } = options;
   const config = parseLedgerConfig(env);
   const query = { ...options.query, release: options.query.release ?? config.release };
-  await using ledger = await openLedger(config.ledger);
+  await using ledger = await openLedger({ ...config.ledger, statementTimeoutMs: ANSWER_WITHIN_MS });
   const timeUp = timeoutS > 0 ? AbortSignal.timeout(timeoutS * 1000) : AbortSignal.abort();
 
   const answer = await awaitGate(() => askGate(ledger.em.fork(), query), {

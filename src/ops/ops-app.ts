@@ -8,7 +8,7 @@ import { createProbeServer, listen, type Check } from '#shared/runtime/probe-ser
 import { waitUntilReachable } from '#shared/runtime/wait-until-reachable.ts';
 import { mountBoard } from './board/board.ts';
 import { addGateRoute } from './gate-route.ts';
-import { inTime } from './gate/in-time.ts';
+import { ANSWER_WITHIN_MS, inTime } from './gate/in-time.ts';
 import type { OpsConfig } from './ops-config.ts';
 import { addOpsMetrics } from './ops-metrics.ts';
 import { addPageRoute } from './page/page-route.ts';
@@ -40,7 +40,7 @@ export async function startOpsApp({ config, log, live = {}, ready = {}, ...deps 
   const signal = deps.signal ? { signal: deps.signal } : {};
   await using opened = new AsyncDisposableStack();
 
-  const ledger = opened.use(await openLedger(config.ledger));
+  const ledger = opened.use(await openLedger({ ...config.ledger, statementTimeoutMs: ANSWER_WITHIN_MS }));
   const em = () => ledger.em.fork();
   const askLedger = () => inTime(em().execute(sql`select 1`));
   await waitUntilReachable(askLedger, { what: 'PostgreSQL', boundMs: DATABASE_BOUND_MS, ...signal });

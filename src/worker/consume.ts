@@ -35,6 +35,12 @@ export interface ConsumeOptions {
 
 /** A stall is a crashed process, no verdict on the seed: by default the second one fails the job. */
 const MAX_STALLED_COUNT = 10;
+/**
+ * What a crashed worker held is taken up again after the lock and one or two checks: 15 to 25 s, where BullMQ's 30 s each
+ * make a rollout wait for more than a minute. A worker renews its locks twice as often as they expire, from a timer, so
+ * only an event loop that is blocked for that long loses one, and then the job runs twice, which is safe.
+ */
+const CRASH_RECOVERY = { lockDuration: 15_000, stalledInterval: 5_000 };
 const SPENT_PROCESS = new AbortController().signal; // never aborts; for a BullMQ that passes no signal
 
 /** The one place where outcomes become ledger states, and BullMQ's return values and special errors. Takes nothing yet. */
@@ -44,6 +50,7 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
     concurrency,
     autorun: false,
     maxStalledCount: MAX_STALLED_COUNT,
+    ...CRASH_RECOVERY,
     settings: { backoffStrategy: (attempt, _, error) => delayOf(error) ?? backoffMs(attempt, timing.backoff) },
   });
 
@@ -102,7 +109,8 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
         throw new TryAgain(reason, delayMs, cause);
       }
       case 'blocked':
-        await record(seedId, { kind: 'blocked', reason: outcome.reason });
+        // Where the seed may not go any more, a newer run took over: a failed job would be there for nobody to replay.
+        if (!(await record(seedId, { kind: 'blocked', reason: outcome.reason }))) return 'nothing to do';
         settled(outcome);
         throw new UnrecoverableError(outcome.reason);
       default:
@@ -156,7 +164,16 @@ export function startConsuming(worker: SeedWorker, log: Log): void {
 
 /** Bounded: on its own, BullMQ's close waits for running jobs for ever. What is cut off is taken up again by its stall. */
 export async function stopConsuming(worker: SeedWorker, timeoutMs: number): Promise<void> {
-  const stopped = worker.close().then(() => true);
-  const late = sleep(timeoutMs, false, { ref: false });
-  if (!(await Promise.race([stopped, late]))) await worker.close(true);
+  // Not `close()` yet: BullMQ remembers its first call, so a forced one after it would wait for the running jobs as well.
+  const idle = worker.pause().then(
+    () => true,
+    () => false,
+  );
+  const idleWithin = (ms: number) => Promise.race([idle, sleep(ms, false, { ref: false })]);
+  if (await idleWithin(timeoutMs)) return worker.close();
+  worker.cancelAllJobs('shutting down'); // ends the lookups, so that most jobs still get to the delayed ones
+  await worker.close(!(await idleWithin(CUT_OFF_MS)));
 }
+
+/** Enough to write down that an attempt was cut off. */
+const CUT_OFF_MS = 1_000;

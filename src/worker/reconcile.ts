@@ -32,18 +32,41 @@ export async function reconcile(em: EntityManager, queue: SeedQueue): Promise<Re
     let added = 0;
     let retried = 0;
     for await (const page of unsettledPages(tx)) {
-      const states = await Promise.all(page.map((seed) => queue.getJobState(seedJobId(seed))));
-      const inState = (...wanted: string[]) => page.filter((_, at) => wanted.includes(states[at] ?? 'unknown'));
-      for (const seed of inState('failed')) retried += await retryFailed(queue, seed);
-      const finished = inState('completed');
-      for (const seed of finished) await queue.remove(seedJobId(seed)); // frees its id, so that it can be added again
-      retried += await addJobs(queue, finished);
-      added += await addJobs(queue, inState('unknown'));
+      const { failed, completed, unknown } = await withoutJobThatRuns(tx, queue, page);
+      for (const seed of failed) retried += await retryFailed(queue, seed);
+      for (const seed of completed) await queue.remove(seedJobId(seed)); // frees its id, so that it can be added again
+      retried += await addJobs(queue, completed);
+      added += await addJobs(queue, unknown);
     }
     await queue.clean(KEEP_FINISHED_MS, PAGE, 'completed');
     return { added, retried };
   });
 }
+
+const WITHOUT_RUNNING = ['failed', 'completed', 'unknown'] as const;
+type Ended = Readonly<Record<(typeof WITHOUT_RUNNING)[number], readonly SeedToQueue[]>>;
+
+/**
+ * Those whose job ended or is gone. A worker settles its seed first and its job second, so the ledger is asked once more
+ * after the queue: else a job that fails in between, for a good reason, would be taken for one that must run again.
+ */
+async function withoutJobThatRuns(em: EntityManager, queue: SeedQueue, page: readonly SeedToQueue[]): Promise<Ended> {
+  const states: string[] = await Promise.all(page.map((seed) => queue.getJobState(seedJobId(seed))));
+  const ended = page.filter((_, at) => WITHOUT_RUNNING.some((state) => state === states[at]));
+  const unsettled = await stillUnsettled(em, ended);
+  const inState = (wanted: string) => page.filter((seed, at) => states[at] === wanted && unsettled.has(seed.seedId));
+  return { failed: inState('failed'), completed: inState('completed'), unknown: inState('unknown') };
+}
+
+async function stillUnsettled(em: EntityManager, seeds: readonly SeedToQueue[]): Promise<ReadonlySet<SeedId>> {
+  if (seeds.length === 0) return new Set();
+  const rows = await em.execute<{ id: string }[]>(sql`
+    select s.id from rolecall.seed s where s.id in (${seeds.map(({ seedId }) => seedId)}) and ${NEEDS_JOB}`);
+  return new Set(rows.map(({ id }) => Number(id) as SeedId));
+}
+
+const NEEDS_JOB = sql`s.state in ('pending', 'retrying', 'waiting')
+  and s.updated_at < now() - make_interval(secs => ${UNTOUCHED_FOR_S})`;
 
 /** Seeds of current runs for which a job should be under way; a blocked one waits for an operator. */
 async function* unsettledPages(em: EntityManager): AsyncGenerator<SeedToQueue[]> {
@@ -52,8 +75,7 @@ async function* unsettledPages(em: EntityManager): AsyncGenerator<SeedToQueue[]>
     const rows = await em.execute<{ id: string; run: string; tenant: TenantId; label: Label; ordinal: number }[]>(sql`
       select s.id, s.run, s.tenant, s.label, s.ordinal
       from rolecall.seed s join rolecall.release r on r.run = s.run and r.superseded_at is null
-      where s.id > ${after} and s.state in ('pending', 'retrying', 'waiting')
-        and s.updated_at < now() - make_interval(secs => ${UNTOUCHED_FOR_S})
+      where s.id > ${after} and ${NEEDS_JOB}
       order by s.id limit ${PAGE}`);
     if (rows.length === 0) return;
     after = Number(rows.at(-1)?.id);

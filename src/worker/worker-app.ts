@@ -3,9 +3,10 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { openLedger } from '#shared/ledger/ledger.ts';
 import { moveSeed } from '#shared/ledger/move-seed.ts';
 import { waitForSchema } from '#shared/ledger/wait-for-schema.ts';
-import { askQueue, openQueue, queueSchemaVersion } from '#shared/queue/open-queue.ts';
+import { askQueue, nameQueue, openQueue, queueSchemaVersion } from '#shared/queue/open-queue.ts';
 import { describeError, type Log } from '#shared/runtime/logger.ts';
 import { createProbeServer, listen, type Check } from '#shared/runtime/probe-server.ts';
+import { waitUntilReachable } from '#shared/runtime/wait-until-reachable.ts';
 import { createCognitoClients } from './cognito/cognito-clients.ts';
 import { createCognitoDirectory } from './cognito/cognito-directory.ts';
 import type { UserDirectory } from './cognito/user-directory.ts';
@@ -42,6 +43,8 @@ export interface WorkerApp extends AsyncDisposable {
   readonly live: Readonly<Record<string, Check>>;
 }
 
+/** How long to wait for what starts beside us. Afterwards a worker outlives any outage. */
+const BOOT_BOUND_MS = 10_000;
 /** A producer that starts beside us migrates first; it may wait for its own database for a while. */
 const SCHEMA_BOUND_MS = 120_000;
 const RECONCILE_EVERY_MS = 15_000;
@@ -57,6 +60,10 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const { settled, observeCognito } = createWorkerMetrics(metrics);
 
   const ledger = opened.use(await openLedger(config.ledger));
+  const em = () => ledger.em.fork();
+  const askLedger = () => em().execute(sql`select 1`);
+  const boot = { boundMs: BOOT_BOUND_MS, ...(signal && { signal }) };
+  await waitUntilReachable(askLedger, { what: 'PostgreSQL (DATABASE_URL)', ...boot });
   await waitForSchema(ledger, {
     queueSchemaVersion: queueSchemaVersion(config.queue),
     boundMs: SCHEMA_BOUND_MS,
@@ -68,10 +75,9 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     createGrantsDatabases({ ledgerUrl: config.ledger.url, urlOf: config.databaseUrl }),
   );
   const queue = opened.use(openQueue(config.queue));
+  await waitUntilReachable(() => askQueue(queue), { what: nameQueue(config.queue), ...boot });
 
   const stores = { managed: managedGrants, mapped: createMappedGrants(createTableLayouts(Date.now)) };
-
-  const em = () => ledger.em.fork();
   const grant: ProvisionDeps['grant'] = (seed, sub) => grantSeed({ ledger: ledger.em, databases, stores }, seed, sub);
   const tenantFaults: ProvisionDeps['tenantFaults'] = {
     record: (seed, fault) => recordTenantFault(em(), seed, fault),
@@ -116,7 +122,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   async function serveProbes(): Promise<string> {
     collectDefaultMetrics({ register: metrics });
     const ready = {
-      ledger: answers(() => em().execute(sql`select 1`)),
+      ledger: answers(askLedger),
       queue: answers(() => askQueue(queue)),
     };
     const server = createProbeServer({ live, ready, metrics });

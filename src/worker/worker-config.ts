@@ -1,14 +1,5 @@
 import { z } from 'zod';
-import {
-  httpEnv,
-  ledgerEnv,
-  LogLevel,
-  parseEnv,
-  PostgresUrl,
-  whole,
-  ConfigError,
-  type Env,
-} from '#shared/config/env.ts';
+import { httpEnv, ledgerEnv, parseEnv, PostgresUrl, whole, ConfigError, type Env } from '#shared/config/env.ts';
 import type { LedgerTarget } from '#shared/ledger/ledger.ts';
 import { queueTarget, RedisUrl, type QueueTarget } from '#shared/queue/queue-target.ts';
 import type { HttpTarget } from '#shared/runtime/probe-server.ts';
@@ -22,7 +13,6 @@ export interface WorkerConfig {
   readonly timing: Timing;
   readonly shutdownTimeoutMs: number;
   readonly stsEndpointIsConfigured: boolean;
-  readonly logLevel: string;
   /** The database URL in the variable of this name; `undefined` also when it holds something else. */
   databaseUrl(name: string): string | undefined;
 }
@@ -39,7 +29,6 @@ export const workerEnv = {
   ROLECALL_SHUTDOWN_TIMEOUT_MS: whole({ from: 0, to: 3_600_000, byDefault: 20_000 }),
   AWS_ENDPOINT_URL: z.string().optional(),
   AWS_ENDPOINT_URL_STS: z.string().optional(),
-  LOG_LEVEL: LogLevel,
 };
 
 export function parseWorkerConfig(env: Env): WorkerConfig {
@@ -64,7 +53,6 @@ export function parseWorkerConfig(env: Env): WorkerConfig {
     },
     shutdownTimeoutMs: parsed.ROLECALL_SHUTDOWN_TIMEOUT_MS,
     stsEndpointIsConfigured: (parsed.AWS_ENDPOINT_URL_STS ?? parsed.AWS_ENDPOINT_URL) !== undefined,
-    logLevel: parsed.LOG_LEVEL,
     databaseUrl: (name) => PostgresUrl.safeParse(env[name]).data,
   };
 }

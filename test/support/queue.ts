@@ -12,7 +12,8 @@ export function describeOnBothQueues(name: string, suite: (test: QueueTest) => v
 
 export type QueueTest = ReturnType<typeof testOn>;
 
-function testOn(kind: 'redis' | 'postgres') {
+/** `test` with a database, its ledger and an empty queue of this kind. */
+export function testOn(kind: 'redis' | 'postgres') {
   return databaseTest
     .extend('redisUrl', async ({}, { onCleanup }): Promise<string | undefined> => {
       if (kind === 'postgres') return undefined;

@@ -46,6 +46,6 @@ export async function countSeeds(em: EntityManager, run: Run, tenant?: TenantId)
     from rolecall.seed
     where run = ${run.run} and ${only}
     group by state, tenant, reason
-    order by tenant, reason`);
+    order by state, tenant, reason`);
   return { ...run, recorded: tenant === undefined ? run.seeds : null, counts };
 }

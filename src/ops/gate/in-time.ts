@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A probe of Kubernetes gives up after seconds, and so does a person: a database that hangs is a database that is away. */
-const BOUND_MS = 5_000;
+export const ANSWER_WITHIN_MS = 5_000;
 
 /** Rejects when the ledger takes too long. The driver's own time-outs release the connection later. */
-export async function inTime<Answer>(answer: Promise<Answer>, boundMs = BOUND_MS): Promise<Answer> {
+export async function inTime<Answer>(answer: Promise<Answer>, boundMs = ANSWER_WITHIN_MS): Promise<Answer> {
   const answered = new AbortController();
   const late = sleep(boundMs, undefined, { signal: answered.signal, ref: false }).then(() => {
     throw Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' });

@@ -66,7 +66,7 @@ const UserPool = z.strictObject({
   requestsPerSecond: z
     .number()
     .positive()
-    .max(1000)
+    .max(1_000_000)
     .default(20)
     .describe("rolecall's share of the ListUsers quota, which all pools of an account and region use together."),
 });

@@ -16,6 +16,24 @@ export function parseEnv<Shape extends z.ZodRawShape>(shape: Shape, env: Env): z
   throw new ConfigError(`the environment cannot be used:\n${problems.join('\n')}`);
 }
 
+type Parser = (env: Env) => unknown;
+
+/** Several parts of one process: the problems of all of them at once, each once. */
+export function parseTogether<Parsers extends Readonly<Record<string, Parser>>>(env: Env, parsers: Parsers) {
+  const problems = new Set<string>();
+  const parsed = Object.entries(parsers).map(([name, parse]) => {
+    try {
+      return [name, parse(env)];
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      for (const line of error.message.split('\n')) problems.add(line);
+      return [name, undefined];
+    }
+  });
+  if (problems.size > 0) throw new ConfigError([...problems].join('\n'));
+  return Object.fromEntries(parsed) as { readonly [Name in keyof Parsers]: ReturnType<Parsers[Name]> }; // one entry per parser
+}
+
 function absent(issue: { readonly input?: unknown }): string | undefined {
   return issue.input === undefined ? 'not set' : undefined;
 }
@@ -39,9 +57,10 @@ export const PostgresUrl = z
   );
 
 export const LogLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info');
+export type LogLevel = z.infer<typeof LogLevel>;
 
-/** Where the ledger is; every command needs it. */
-export const ledgerEnv = { DATABASE_URL: PostgresUrl };
+/** Where the ledger is, and how much is logged; every command that runs needs it. */
+export const ledgerEnv = { DATABASE_URL: PostgresUrl, LOG_LEVEL: LogLevel };
 
 export const httpEnv = {
   HOST: z.string().default('127.0.0.1'),

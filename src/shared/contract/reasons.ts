@@ -126,7 +126,7 @@ export const REASONS = {
   'database-refused': {
     class: 'tenant',
     meaning: 'PostgreSQL refuses the login, or the database does not exist.',
-    todo: `Correct the URL or the password in the variable named by grants.databaseUrlEnv, ${REPLAY}`,
+    todo: `Correct the variable named by grants.databaseUrlEnv for the workers and restart them, ${REPLAY}`,
   },
   'grants-table-missing': {
     class: 'tenant',
@@ -136,7 +136,7 @@ export const REASONS = {
   'grants-not-writable': {
     class: 'tenant',
     meaning: 'The database user may not write to the tables of the grants.',
-    todo: `Grant it SELECT and INSERT on the tables of the grants, ${REPLAY}`,
+    todo: `Grant it USAGE on the schema, and SELECT and INSERT on user_role, ${REPLAY}`,
   },
   'grants-refused': {
     class: 'item',
@@ -146,7 +146,7 @@ export const REASONS = {
   unexpected: {
     class: 'unexpected',
     meaning: 'A bug, or a job that this version cannot read.',
-    todo: `Report it with the log line of the job; after an upgrade, replay.`,
+    todo: 'Report it with the log line of the job; after an upgrade, replay.',
   },
 } as const satisfies Record<string, ReasonEntry>;
 

@@ -28,7 +28,8 @@ const MAY_BECOME = {
   pending: SEED_STATES,
   retrying: SEED_STATES,
   waiting: SEED_STATES,
-  blocked: ['pending', 'granted', 'superseded'], // granted: a copy of the job got there, and a grant is a fact
+  // blocked: a copy of the job came to a verdict too. granted: a copy got there, and a grant is a fact.
+  blocked: ['pending', 'blocked', 'granted', 'superseded'],
   granted: [],
   skipped: [],
   superseded: [],

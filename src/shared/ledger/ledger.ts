@@ -14,6 +14,8 @@ export interface LedgerTarget {
   readonly url: string;
   /** Connections this process may hold to the ledger. */
   readonly maxConnections: number;
+  /** For who answers questions, and rather says that there is no answer than be late with it. */
+  readonly statementTimeoutMs?: number;
 }
 
 /** In the order in which they apply; a process that finds one of them missing is newer than its ledger. */
@@ -23,7 +25,7 @@ export const LEDGER_MIGRATIONS = [
 ] as const;
 
 /** Shared with the test that compares what the migrations build with what the entities describe. */
-export function ledgerOptions({ url, maxConnections }: LedgerTarget): Options {
+export function ledgerOptions({ url, maxConnections, statementTimeoutMs }: LedgerTarget): Options {
   return {
     clientUrl: url,
     entities: [Release, ReleaseTenant, Seed, Audit],
@@ -35,7 +37,13 @@ export function ledgerOptions({ url, maxConnections }: LedgerTarget): Options {
       snapshot: false,
     },
     pool: { min: 0, max: maxConnections, idleTimeoutMillis: 30_000 },
-    driverOptions: POSTGRES_TIMEOUTS,
+    driverOptions: {
+      ...POSTGRES_TIMEOUTS,
+      ...(statementTimeoutMs !== undefined && {
+        statement_timeout: statementTimeoutMs,
+        query_timeout: statementTimeoutMs + 1_000, // the server's own comes first, and frees the connection
+      }),
+    },
     ensureDatabase: false, // MikroORM would create the database of a mistyped URL, and find it empty
     discovery: { warnWhenNoEntities: false },
     logger: () => {}, // it would print failed statements with their parameters, which hold emails
@@ -44,5 +52,12 @@ export function ledgerOptions({ url, maxConnections }: LedgerTarget): Options {
 
 /** The caller disposes of it. Nothing is connected until the first statement. */
 export async function openLedger(target: LedgerTarget): Promise<Ledger> {
-  return MikroORM.init(ledgerOptions(target));
+  const ledger = await MikroORM.init(ledgerOptions(target));
+  return Object.assign(ledger, { [Symbol.asyncDispose]: () => closeInTime(ledger) });
+}
+
+/** Bounded: a pool waits for the statements that run, and one may hang on a lock or on a server that is gone. */
+async function closeInTime(ledger: Ledger): Promise<void> {
+  const closed = ledger.close().catch(() => {});
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 2_000).unref())]);
 }

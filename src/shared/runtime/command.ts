@@ -59,6 +59,17 @@ export function defineCommand<Options>(definition: CommandDefinition<Options>): 
   };
 }
 
+/** For whoever writes a deploy script and has only the help at hand; README has it in full. */
+const EXIT_CODES = [
+  'Exit codes:',
+  `  ${EXIT.ok}  done; of gate and produce --wait: open`,
+  `  ${EXIT.unexpected}  an unexpected failure`,
+  `  ${EXIT.usage}  the command line, the manifest or the environment cannot be used`,
+  `  ${EXIT.blocked}  the gate is blocked`,
+  `  ${EXIT.notSettled}  the gate is not settled, or unknown`,
+  `  ${EXIT.unreachable}  a dependency cannot be reached`,
+].join('\n');
+
 /** Reads the command line and runs the one command it names; help and mistakes are commander's. */
 export async function runCommandLine(
   argv: readonly string[],
@@ -68,6 +79,7 @@ export async function runCommandLine(
   let exitCode: ExitCode = EXIT.ok;
   const program = new Program('rolecall')
     .description('makes sure that the people a platform depends on hold their roles')
+    .addHelpText('after', `\n${EXIT_CODES}`)
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.say(text.trimEnd()) });
   for (const [name, command] of commands) {

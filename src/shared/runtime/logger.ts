@@ -1,6 +1,12 @@
 import { pino, type Logger } from 'pino';
+import { LogLevel, type Env } from '#shared/config/env.ts';
 
 export type Log = Logger;
+
+/** Of the environment; what is no level is refused by whoever parses that, and until then logging must not fail. */
+export function logLevelOf(env: Env): LogLevel {
+  return LogLevel.safeParse(env['LOG_LEVEL'] || undefined).data ?? 'info';
+}
 
 /**
  * JSON lines on stderr. What others wrote into an error may quote an email or a URL with its password: whatever looks

@@ -132,7 +132,7 @@ test.for<[why: string, text: string, problem: RegExp]>([
     /expected at least 2 characters$/,
   ],
   ['a rate of nothing', pool(`{ ${IDS}, requestsPerSecond: 0 }`), /expected more than 0$/],
-  ['a rate beyond reason', pool(`{ ${IDS}, requestsPerSecond: 1001 }`), /expected at most 1000$/],
+  ['a rate beyond reason', pool(`{ ${IDS}, requestsPerSecond: 1000001 }`), /expected at most 1000000$/],
   ['an infinite rate', pool(`{ ${IDS}, requestsPerSecond: .inf }`), /expected/],
   [
     'a variable for the name of a variable',

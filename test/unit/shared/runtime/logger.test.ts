@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createLogger, describeError, redact } from '#shared/runtime/logger.ts';
+import { createLogger, describeError, logLevelOf, redact } from '#shared/runtime/logger.ts';
 
 test('an email in a message is masked, and nothing else of it', () => {
   expect(redact('no user ada@example.org in the pool')).toBe('no user [redacted] in the pool');
@@ -42,6 +42,11 @@ test('whatever is logged, a line is JSON and holds no email', () => {
       expect(lines[0]).not.toContain(`${local}@`);
     }),
   );
+});
+
+test('a level that does not exist is refused elsewhere, and does not keep anybody from logging', () => {
+  const levels = ['debug', 'loud', '', undefined].map((LOG_LEVEL) => logLevelOf({ LOG_LEVEL }));
+  expect(levels).toEqual(['debug', 'info', 'info', 'info']);
 });
 
 test('of an error, only its class and codes are told', () => {
