@@ -3,6 +3,7 @@ import type { Sub } from '#shared/contract/ids.ts';
 import { moveSeed } from '#shared/ledger/move-seed.ts';
 import { classifyDatabaseError } from './grants/database-errors.ts';
 import type { GrantsWritten, GrantStore, MadeGrant, WantedGrants, WriteOptions } from './grants/grant-store.ts';
+import type { GrantStores } from './grants/grant-stores.ts';
 import type { GrantsDatabase, GrantsDatabases } from './grants/grants-databases.ts';
 import { failed, type Outcome } from './outcome.ts';
 import type { TakenSeed } from './take-seed.ts';
@@ -10,7 +11,7 @@ import type { TakenSeed } from './take-seed.ts';
 export interface GrantDeps {
   readonly ledger: EntityManager;
   readonly databases: GrantsDatabases;
-  readonly stores: { readonly managed: GrantStore; readonly mapped: GrantStore };
+  readonly stores: GrantStores;
 }
 
 /** What comes after a lock must see what was committed before it, also where another level is the database's default. */
@@ -26,7 +27,9 @@ export async function grantSeed(deps: GrantDeps, seed: TakenSeed, sub: Sub): Pro
     if (database.kind === 'not-configured') return failed('database-not-configured', seed.grants.databaseUrlEnv);
     const outcome = await attempt(deps, { database, seed, sub, readAfresh: false });
     // Nobody is blocked because of what a table looked like a minute ago.
-    return outcome ?? (await attempt(deps, { database, seed, sub, readAfresh: true })) ?? failed('database-conflict', null);
+    return (
+      outcome ?? (await attempt(deps, { database, seed, sub, readAfresh: true })) ?? failed('database-conflict', null)
+    );
   });
 }
 
@@ -37,10 +40,13 @@ interface Attempt extends WriteOptions {
 }
 
 /** `null`: what was known of the table is outdated. Nothing was written. */
-async function attempt({ ledger, stores }: GrantDeps, { database, seed, sub, readAfresh }: Attempt): Promise<Outcome | null> {
+async function attempt(
+  { ledger, stores }: GrantDeps,
+  { database, seed, sub, readAfresh }: Attempt,
+): Promise<Outcome | null> {
   const { id, run, tenant, roles, mode, grants } = seed;
   const wanted: WantedGrants = { run, seedId: id, tenant, sub, roles, mode, grants };
-  const store = grants.table === undefined ? stores.managed : stores.mapped;
+  const store = stores(grants);
   try {
     return await ledger.fork().transactional(async (tx): Promise<Outcome> => {
       if (!(await moveSeed(tx, id, { kind: 'granted', sub }))) return { kind: 'overtaken' };

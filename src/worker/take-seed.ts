@@ -79,7 +79,20 @@ export async function takeSeed(em: EntityManager, { run, seedId }: { run: RunId;
 }
 
 function toTakenSeed(row: z.infer<typeof Row>): TakenSeed {
-  const { id, run, tenant, email, roles, on_missing, mode, state, suspected_reason, sightings, settings, fault_reason } = row;
+  const {
+    id,
+    run,
+    tenant,
+    email,
+    roles,
+    on_missing,
+    mode,
+    state,
+    suspected_reason,
+    sightings,
+    settings,
+    fault_reason,
+  } = row;
   return {
     id,
     run,

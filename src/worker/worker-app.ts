@@ -15,9 +15,7 @@ import { watchConsumption } from './consumption-watch.ts';
 import { grantSeed } from './grant-seed.ts';
 import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
-import { managedGrants } from './grants/managed-grants.ts';
-import { createMappedGrants } from './grants/mapped-grants.ts';
-import { createTableLayouts } from './grants/table-layouts.ts';
+import { createGrantStores } from './grants/grant-stores.ts';
 import { failed } from './outcome.ts';
 import { provisionSeed, type ProvisionDeps } from './provision-seed.ts';
 import { reconcile } from './reconcile.ts';
@@ -71,13 +69,11 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   });
   const clients = opened.use(createCognitoClients(config));
   const directory = deps.directory ?? createCognitoDirectory({ clients, observe: observeCognito });
-  const databases = opened.use(
-    createGrantsDatabases({ ledgerUrl: config.ledger.url, urlOf: config.databaseUrl }),
-  );
+  const databases = opened.use(createGrantsDatabases({ ledgerUrl: config.ledger.url, urlOf: config.databaseUrl }));
   const queue = opened.use(openQueue(config.queue));
   await waitUntilReachable(() => askQueue(queue), { what: nameQueue(config.queue), ...boot });
 
-  const stores = { managed: managedGrants, mapped: createMappedGrants(createTableLayouts(Date.now)) };
+  const stores = createGrantStores(Date.now);
   const grant: ProvisionDeps['grant'] = (seed, sub) => grantSeed({ ledger: ledger.em, databases, stores }, seed, sub);
   const tenantFaults: ProvisionDeps['tenantFaults'] = {
     record: (seed, fault) => recordTenantFault(em(), seed, fault),

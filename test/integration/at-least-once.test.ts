@@ -1,8 +1,8 @@
-import { sql } from '@mikro-orm/postgresql';
+import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import { expect } from 'vitest';
 import { RunId, SeedId, Sub } from '#shared/contract/ids.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
-import { ensureGrants } from '../../src/worker/grants/grant-store.ts';
+import { createGrantStores } from '../../src/worker/grants/grant-stores.ts';
 import { createGrantsDatabases, type GrantsDatabases } from '../../src/worker/grants/grants-databases.ts';
 import { grantSeed } from '../../src/worker/grant-seed.ts';
 import { takeSeed, type TakenSeed } from '../../src/worker/take-seed.ts';
@@ -14,6 +14,7 @@ import { describeOnBothPlatforms, platformTest as test } from '../support/worker
 const EMAIL = 'ada@example.org';
 const sub = Sub.parse('26a2b2d4-10c1-70f8-1a4e-9b3c5d7e0f01');
 const grant = (role: string) => ({ tenant_id: 'flip', user_id: sub, role_id: role });
+const stores = createGrantStores(Date.now);
 const BOTH = { email: EMAIL, roles: ['admin', 'researcher'] } as const;
 
 test('five copies of a job at once leave one grant per role and one audit line about each', async ({
@@ -26,7 +27,7 @@ test('five copies of a job at once leave one grant per role and one audit line a
   const seed = await theSeed(ledger);
 
   const outcomes = await Promise.all(
-    Array.from({ length: 5 }, () => grantSeed({ ledger: ledger.em, databases }, seed, sub)),
+    Array.from({ length: 5 }, () => grantSeed({ ledger: ledger.em, databases, stores }, seed, sub)),
   );
 
   expect(outcomes.map(({ kind }) => kind).toSorted()).toEqual([
@@ -48,14 +49,20 @@ test('a crash between the grants and the ledger is repaired, and the audit trail
   });
   await using databases = databasesOf(databaseUrl, other.url);
   const seed = await theSeed(ledger);
-  const there = await databases.find('OTHER_URL');
-  if (there.kind !== 'other') throw new Error('expected another database');
   // The grants are committed; whoever made them died before the ledger could say so.
-  const wanted = { run: seed.run, seedId: seed.id, tenant: seed.tenant, schema: 'public', sub, roles: seed.roles };
-  expect(await ensureGrants(there.em, wanted)).toMatchObject({ kind: 'written', made: { length: 2 } });
+  const written = await databases.use('OTHER_URL', async (there) => {
+    if (there.kind !== 'other') throw new Error('expected another database');
+    const write = (tx: EntityManager) =>
+      stores(seed.grants).write(tx, { ...seed, seedId: seed.id, sub }, { readAfresh: false });
+    return there.em.transactional(write);
+  });
+  expect(written).toMatchObject({ kind: 'written', made: { length: 2 } });
   expect(await auditOf(databaseUrl)).toEqual([]);
 
-  expect(await grantSeed({ ledger: ledger.em, databases }, seed, sub)).toMatchObject({ kind: 'granted', added: 2 });
+  expect(await grantSeed({ ledger: ledger.em, databases, stores }, seed, sub)).toMatchObject({
+    kind: 'granted',
+    added: 2,
+  });
 
   expect(await grantsIn(other.url)).toEqual([grant(RESEARCHER), grant(ADMIN)]);
   expect(await auditOf(databaseUrl)).toEqual([grant(RESEARCHER), grant(ADMIN)]);
@@ -75,7 +82,9 @@ test('a grant that somebody else made is kept, and is not in the audit trail', a
   ]);
   await using databases = databasesOf(databaseUrl);
 
-  expect(await grantSeed({ ledger: ledger.em, databases }, await theSeed(ledger), sub)).toMatchObject({ added: 1 });
+  expect(await grantSeed({ ledger: ledger.em, databases, stores }, await theSeed(ledger), sub)).toMatchObject({
+    added: 1,
+  });
 
   expect(await grantsIn(databaseUrl)).toEqual([grant(RESEARCHER), grant(ADMIN)]);
   expect(await auditOf(databaseUrl)).toEqual([grant(RESEARCHER)]);
@@ -86,7 +95,7 @@ test('a seed that failed half-way has no grant at all', async ({ produce, ledger
   await execute(databaseUrl, 'delete from public.roles where id = $1', [RESEARCHER]);
   await using databases = databasesOf(databaseUrl);
 
-  expect(await grantSeed({ ledger: ledger.em, databases }, await theSeed(ledger), sub)).toMatchObject({
+  expect(await grantSeed({ ledger: ledger.em, databases, stores }, await theSeed(ledger), sub)).toMatchObject({
     kind: 'blocked',
     reason: 'role-unknown',
   });
@@ -149,7 +158,6 @@ function databasesOf(ledgerUrl: string, otherUrl?: string): GrantsDatabases {
   return createGrantsDatabases({
     ledgerUrl,
     urlOf: (name) => (name === 'OTHER_URL' ? otherUrl : ledgerUrl),
-    maxConnections: 5,
   });
 }
 

@@ -2,10 +2,13 @@
 export const ADMIN = '64d3145b-034c-4328-b637-8eb54313b7c5';
 export const RESEARCHER = '10b64ed0-bc90-4c01-9cc3-933c704905c1';
 
+type RoleKey = 'admin' | 'researcher';
+
 export interface SeedSketch {
   readonly email: string;
   /** Default: `['admin']`. */
-  readonly roles?: readonly ('admin' | 'researcher')[];
+  readonly roles?: readonly (RoleKey | { readonly role: RoleKey; readonly scope: string })[];
+  readonly mode?: 'ensure' | 'bootstrap';
   readonly onMissing?: 'block' | 'skip' | 'wait';
 }
 
@@ -16,7 +19,8 @@ export interface TenantSketch {
   readonly pool?: string;
   readonly assumeRole?: { readonly arn: string; readonly externalId?: string };
   readonly identity?: { readonly requireVerifiedEmail?: boolean; readonly onDisabled?: 'skip' | 'block' | 'grant' };
-  readonly grants?: { readonly databaseUrlEnv?: string; readonly schema?: string };
+  /** As in a manifest. */
+  readonly grants?: object;
   /** An email alone wants the role of an admin. */
   readonly seeds: readonly (string | SeedSketch)[];
 }

@@ -9,7 +9,12 @@ import type { Manifest } from './manifest.ts';
 export function digestManifest({ name, roles, gate, tenants }: Manifest): string {
   const hash = createHash('sha256');
   const add = (value: unknown) => hash.update(`${JSON.stringify(value)}\n`);
-  add({ format: 1, name, gate: sortKeys(gate), roles: sortBy(roles, ({ id, name: title }) => id ?? title).map(sortKeys) });
+  add({
+    format: 1,
+    name,
+    gate: sortKeys(gate),
+    roles: sortBy(roles, ({ id, name: title }) => id ?? title).map(sortKeys),
+  });
   for (const { id, settings, seeds } of sortBy(tenants, (tenant) => tenant.id)) {
     add({ id, settings: sortKeys(settings) });
     // Seeds are many: one literal fixes the order of their keys faster than sorting them does.

@@ -54,7 +54,10 @@ function settleRoles(draft: SeedDraft, { roles, grants }: SeedRules, report: Rep
 /** What the tables of the tenant have no place for. */
 function misfit(role: Role, { place, scope, scopePlace }: RoleUse, { table }: TenantSettings['grants']) {
   if (scope !== undefined && table?.columns.scope === undefined) {
-    return { ...scopePlace, message: 'the grants of this tenant have no scope: name its column by grants.table.columns' };
+    return {
+      ...scopePlace,
+      message: 'the grants of this tenant have no scope: name its column by grants.table.columns',
+    };
   }
   if (table !== undefined && table.roles === undefined && role.id === undefined) {
     return { ...place, message: 'this role has no id: give it one, or look it up by its name with grants.table.roles' };

@@ -34,8 +34,7 @@ interface Wanted {
 
 function targetOf(indexes: readonly UniqueIndex[], { columns, predicates, where }: Wanted): string | null {
   const found = indexes.find(
-    (index) =>
-      predicates.includes(index.predicate) && isDeepStrictEqual(index.columns.toSorted(), columns.toSorted()),
+    (index) => predicates.includes(index.predicate) && isDeepStrictEqual(index.columns.toSorted(), columns.toSorted()),
   );
   if (found === undefined) return null;
   const condition = where?.[found.predicate];

@@ -15,10 +15,17 @@ export type RolesFound =
     };
 
 /** The ids of a seed's roles: those of the manifest, or what the tenant's table of roles has under their names. */
-export async function findRoleIds(tx: EntityManager, grants: MappedGrants, wanted: readonly SeedRole[]): Promise<RolesFound> {
+export async function findRoleIds(
+  tx: EntityManager,
+  grants: MappedGrants,
+  wanted: readonly SeedRole[],
+): Promise<RolesFound> {
   const { roles: place } = grants.table;
   if (place === undefined) {
-    return { kind: 'found', roles: wanted.flatMap(({ id, scope = null }) => (id === undefined ? [] : [{ id, scope }])) };
+    return {
+      kind: 'found',
+      roles: wanted.flatMap(({ id, scope = null }) => (id === undefined ? [] : [{ id, scope }])),
+    };
   }
   const { schema = grants.schema, table, id, name } = place;
   const problem = await judgeRoleTable(tx, { schema, table, id, name });
@@ -32,8 +39,11 @@ export async function findRoleIds(tx: EntityManager, grants: MappedGrants, wante
   const known = Map.groupBy(rows, (row) => row.name);
   const fixes = names.flatMap((each) => {
     const count = known.get(each)?.length ?? 0;
-    if (count === 0) return [`insert into ${from} (${quoted(name)}) values (${literal(each)}); (and what else a role needs)`];
-    return count === 1 ? [] : [`Keep one row of ${from} whose ${quoted(name)} is ${literal(each)}: there are ${count}.`];
+    if (count === 0)
+      return [`insert into ${from} (${quoted(name)}) values (${literal(each)}); (and what else a role needs)`];
+    return count === 1
+      ? []
+      : [`Keep one row of ${from} whose ${quoted(name)} is ${literal(each)}: there are ${count}.`];
   });
   if (fixes.length > 0) return { kind: 'refused', reason: 'role-unknown', fix: fixes.join(' ') };
   const idOf = (role: SeedRole) => RoleId.parse(known.get(role.name ?? role.key)?.[0]?.id); // there is exactly one

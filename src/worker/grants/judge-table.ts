@@ -14,7 +14,8 @@ export function judgeTable(schema: string, mapping: GrantsTable, facts: TableFac
   const table = quotedTable(schema, mapping.name);
   const absent = [...missing(schema, mapping, facts), ...unsuitable(table, mapping, facts)];
   const denied = deniedRights(schema, mapping, facts);
-  if (absent.length > 0) return { kind: 'unfit', reason: 'grants-table-missing', fix: [...absent, ...denied].join(' ') };
+  if (absent.length > 0)
+    return { kind: 'unfit', reason: 'grants-table-missing', fix: [...absent, ...denied].join(' ') };
   if (denied.length > 0) return { kind: 'unfit', reason: 'grants-not-writable', fix: denied.join(' ') };
 
   const column = (name: string): Column => ({ name: quoted(name), type: find(facts, name)?.type ?? 'text' }); // it is there
@@ -86,7 +87,8 @@ function deniedRights(schema: string, mapping: GrantsTable, facts: TableFacts): 
   const mayNotRead = read.some((name) => find(facts, name)?.mayRead === false);
   const mayNotWrite = [...filled(mapping).keys()].some((name) => find(facts, name)?.mayWrite === false);
   const rights = [...(mayNotRead ? ['select'] : []), ...(mayNotWrite ? ['insert'] : [])];
-  const sequences = columns?.filter(({ name }) => !filled(mapping).has(name)).flatMap((c) => c.deniedSequence ?? []) ?? [];
+  const sequences =
+    columns?.filter(({ name }) => !filled(mapping).has(name)).flatMap((c) => c.deniedSequence ?? []) ?? [];
   return [
     ...(facts.schema.exists && !facts.schema.usable ? [`grant usage on schema ${quoted(schema)} ${to}`] : []),
     ...(rights.length > 0 ? [`grant ${rights.join(', ')} on ${quotedTable(schema, mapping.name)} ${to}`] : []),

@@ -25,6 +25,8 @@ function keysOf({ table, tenant, arbiters }: TableLayout, { mode, sub, roles, ..
   return roles.flatMap(({ id, scope }) => {
     const within = ['rolecall', table, tenant && (tenant.value ?? wanted.tenant), sub, scope];
     const covered = (scope === null ? arbiters.unscoped : arbiters.scoped) !== null;
-    return [...(mode === 'bootstrap' ? [within] : []), ...(covered ? [] : [[...within, id]])].map((key) => JSON.stringify(key));
+    return [...(mode === 'bootstrap' ? [within] : []), ...(covered ? [] : [[...within, id]])].map((key) =>
+      JSON.stringify(key),
+    );
   });
 }

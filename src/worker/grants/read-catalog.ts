@@ -49,7 +49,8 @@ export async function readCatalog(em: EntityManager, wanted: TableToRead): Promi
   const { user = '', exists = false, usable = false, oid = null } = found ?? {};
   const schemaFacts = { exists, usable: usable === true };
   // Without USAGE on the schema nothing in it can be used, and asking about its sequences would fail.
-  if (oid === null || !schemaFacts.usable) return { user, schema: schemaFacts, columns: oid && [], uniqueIndexes: [] } as TableFacts;
+  if (oid === null || !schemaFacts.usable)
+    return { user, schema: schemaFacts, columns: oid && [], uniqueIndexes: [] } as TableFacts;
   return {
     user,
     schema: schemaFacts,

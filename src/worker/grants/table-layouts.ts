@@ -7,7 +7,11 @@ export type MappedGrants = TenantSettings['grants'] & { readonly table: GrantsTa
 
 export interface TableLayouts {
   /** `known`: not read just now, so the table may have changed since. */
-  find(tx: EntityManager, grants: MappedGrants, readAfresh: boolean): Promise<TableVerdict & { readonly known: boolean }>;
+  find(
+    tx: EntityManager,
+    grants: MappedGrants,
+    readAfresh: boolean,
+  ): Promise<TableVerdict & { readonly known: boolean }>;
   forget(grants: MappedGrants): void;
 }
 

@@ -22,14 +22,19 @@ export type GrantsToWrite = Pick<WantedGrants, 'run' | 'seedId' | 'tenant' | 'su
  * those that somebody else made, and the audit trail misses none. A table that generates its ids itself has no such mark:
  * there, if it is in another database than the ledger, a crash between the two commits costs the audit line.
  */
-export async function writeGrants(tx: EntityManager, layout: TableLayout, wanted: GrantsToWrite): Promise<GrantsWritten> {
+export async function writeGrants(
+  tx: EntityManager,
+  layout: TableLayout,
+  wanted: GrantsToWrite,
+): Promise<GrantsWritten> {
   await lockGrants(tx, layout, wanted);
   const made: MadeGrant[] = [];
   for (const scoped of [false, true]) {
     const roles = wanted.roles.filter(({ scope }) => (scope !== null) === scoped);
     if (roles.length === 0) continue;
     const written = await writeGroup(tx, layout, { ...wanted, roles }, scoped);
-    if (written === null) return { kind: 'failed', reason: 'grants-refused', cause: 'the grant is not held afterwards' };
+    if (written === null)
+      return { kind: 'failed', reason: 'grants-refused', cause: 'the grant is not held afterwards' };
     made.push(...written);
   }
   return { kind: 'written', made };
@@ -50,12 +55,17 @@ async function writeGroup(tx: EntityManager, layout: TableLayout, wanted: Grants
     returning held.${raw(role.name)}::text as role, ${scope === null ? sql`null` : sql`held.${raw(scope.name)}::text`} as scope`);
   if (added.length === wanted.roles.length) return added;
 
-  const mine = id === null ? sql`false` : sql`exists (select from ${raw(table)} own where own.${raw(id.name)} = ${cast('id', id)})`;
+  const mine =
+    id === null
+      ? sql`false`
+      : sql`exists (select from ${raw(table)} own where own.${raw(id.name)} = ${cast('id', id)})`;
   const found = await tx.execute<(MadeGrant & { held: boolean; mine: boolean })[]>(
     sql`select wanted.role, wanted.scope, ${held} as held, ${mine} as mine from ${rows}`,
   );
   if (found.some((grant) => !grant.held)) return null;
-  return id === null ? added : found.filter((grant) => grant.mine).map(({ role: of, scope: within }) => ({ role: of, scope: within }));
+  return id === null
+    ? added
+    : found.filter((grant) => grant.mine).map(({ role: of, scope: within }) => ({ role: of, scope: within }));
 }
 
 /** `bootstrap`: any role within the scope will do, since somebody has decided already what the user may. */
@@ -63,7 +73,9 @@ function heldAlready({ table, user, role, scope, tenant }: TableLayout, wanted: 
   const conditions = [
     sql`held.${raw(user.name)} = ${wanted.sub}::${raw(user.type)}`,
     ...(tenant ? [sql`held.${raw(tenant.name)} = ${tenant.value ?? wanted.tenant}::${raw(tenant.type)}`] : []),
-    ...(scope ? [scoped ? sql`held.${raw(scope.name)} = ${cast('scope', scope)}` : sql`held.${raw(scope.name)} is null`] : []),
+    ...(scope
+      ? [scoped ? sql`held.${raw(scope.name)} = ${cast('scope', scope)}` : sql`held.${raw(scope.name)} is null`]
+      : []),
     ...(wanted.mode === 'bootstrap' ? [] : [sql`held.${raw(role.name)} = ${cast('role', role)}`]),
   ];
   const all = conditions.reduce((left, right) => sql`${left} and ${right}`);

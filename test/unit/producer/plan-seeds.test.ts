@@ -33,6 +33,14 @@ test('every seed gets its label, and its place among the seeds of its tenant', (
 
 test('the email, its roles and what becomes of a missing user are taken over', () => {
   expect([...planSeeds(manifest(tenant('a', 'ada@x.org')))]).toEqual([
-    { tenant: 'a', email: 'ada@x.org', label: 'a•••a@x.org', roles: [ADMIN], onMissing: 'block', mode: 'ensure', ordinal: 0 },
+    {
+      tenant: 'a',
+      email: 'ada@x.org',
+      label: 'a•••a@x.org',
+      roles: [ADMIN],
+      onMissing: 'block',
+      mode: 'ensure',
+      ordinal: 0,
+    },
   ]);
 });
