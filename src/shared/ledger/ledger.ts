@@ -5,7 +5,7 @@ import { ReleaseTenant } from './entities/release-tenant.entity.ts';
 import { Release } from './entities/release.entity.ts';
 import { Seed } from './entities/seed.entity.ts';
 import { Ledger0001 } from './migrations/0001-ledger.ts';
-import { POSTGRES_TIMEOUTS } from './postgres-timeouts.ts';
+import { postgresOptions } from './postgres-options.ts';
 
 export type Ledger = MikroORM;
 
@@ -34,7 +34,7 @@ export function ledgerOptions({ url, maxConnections, statementTimeoutMs }: Ledge
     },
     pool: { min: 0, max: maxConnections, idleTimeoutMillis: 30_000 },
     driverOptions: {
-      ...POSTGRES_TIMEOUTS,
+      ...postgresOptions(url),
       ...(statementTimeoutMs !== undefined && {
         statement_timeout: statementTimeoutMs,
         query_timeout: statementTimeoutMs + 1_000, // the server's own comes first, and frees the connection
