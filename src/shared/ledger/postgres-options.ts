@@ -1,3 +1,5 @@
+import { releaseLostClients } from './release-lost-clients.ts';
+
 /** No statement of rolecall takes seconds: what lasts longer hangs, and a worker that hangs is worse than one that retries. */
 const TIMEOUTS = {
   connectionTimeoutMillis: 5_000,
@@ -12,5 +14,5 @@ const TIMEOUTS = {
  * of it and drops the rest: with `?sslmode=require` it would connect in the clear.
  */
 export function postgresOptions(url: string) {
-  return { ...TIMEOUTS, connectionString: url };
+  return { ...TIMEOUTS, connectionString: url, onPoolCreated: releaseLostClients };
 }
