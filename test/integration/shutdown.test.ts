@@ -1,4 +1,7 @@
 import { expect } from 'vitest';
+import { createLogger } from '#shared/runtime/logger.ts';
+import { createSeedConsumer, startConsuming, stopConsuming } from '../../src/worker/consume.ts';
+import { failed } from '../../src/worker/outcome.ts';
 import { grantsIn, statesOf, untilStates } from '../support/ledger.ts';
 import { POOL } from '../support/manifest.ts';
 import { describeOnBothPlatforms } from '../support/worker.ts';
@@ -48,4 +51,27 @@ describeOnBothPlatforms('a worker that is asked to stop', (queueTest) => {
       expect(await grantsIn(databaseUrl)).toHaveLength(1);
     },
   );
+
+  queueTest('leaves a job that does not even end when it is told to', async ({ produce, queue, target }) => {
+    await produce(sketch, 'v1');
+    const log = createLogger('silent');
+    const worker = createSeedConsumer({
+      target,
+      concurrency: 1,
+      timing: { backoff: { baseMs: 1, capMs: 1, random: Math.random }, recheckMs: 1, waitMs: 1 },
+      handle: () => new Promise(() => {}),
+      unforeseen: (error) => failed('unexpected', error),
+      record: async () => true,
+      settled: () => {},
+      now: Date.now,
+      log,
+    });
+    startConsuming(worker, log);
+    await expect.poll(() => queue.getActiveCount()).toBe(1);
+
+    const asked = performance.now();
+    await stopConsuming(worker, 200);
+    expect(performance.now() - asked).toBeLessThan(3_000);
+    expect(await queue.getActiveCount()).toBe(1); // its lock expires, and another worker takes it up
+  });
 });
