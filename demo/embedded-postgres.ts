@@ -29,6 +29,7 @@ export async function startEmbeddedPostgres({ prefix, settings = [] }: PostgresO
     user: 'rolecall',
     password: 'rolecall',
     persistent: false,
+    initdbFlags: ['--encoding=UTF8', '--locale=C'], // whatever the locale of the machine: without one it is SQL_ASCII
     createPostgresUser: process.getuid?.() === 0, // PostgreSQL refuses to run as root
     postgresFlags: ['listen_addresses=127.0.0.1', 'fsync=off', ...settings].flatMap((setting) => ['-c', setting]),
     onLog: () => {},

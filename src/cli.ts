@@ -18,6 +18,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   replay: async () => (await import('./ops/replay.command.ts')).replayCommand,
 };
 
+const LINGER_MS = 2_000;
+
 /** By name, as the classes live in parts that are loaded on demand. Whatever is not here surprised us. */
 const EXIT_BY_ERROR: Readonly<Record<string, ExitCode>> = {
   UsageError: EXIT.usage,
@@ -80,3 +82,5 @@ function stopSignal(): AbortSignal {
 
 outliveReader();
 process.exitCode = await main(process.argv.slice(2));
+// A connection to a server that is gone without a word would keep the process for minutes, once all is said.
+process.stdout.write('', () => setTimeout(() => process.exit(), LINGER_MS).unref());

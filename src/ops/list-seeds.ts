@@ -29,20 +29,22 @@ export async function* listSeeds(
   em: () => EntityManager,
   filter: SeedFilter,
   emails: boolean,
-  after: Cursor = { tenant: '', key: '' },
 ): AsyncGenerator<readonly ListedSeed[]> {
-  // The cursor follows the unique index (run, tenant, lower(email)), so that a page costs the same at any depth.
-  const rows = await em().execute<(ListedSeed & { key: string })[]>(sql`
-    select tenant, ${emails ? sql`email` : sql`label`} as who, lower(email) as key, state, reason, attempts,
-           array(select role ->> 'key' from jsonb_array_elements(roles) as role) as roles,
-           to_char(next_attempt_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as "nextAttemptAt"
-    from rolecall.seed
-    where ${matches(filter)} and (tenant, lower(email)) > (${after.tenant}, ${after.key})
-    order by tenant, lower(email)
-    limit ${PAGE}`);
-  if (rows.length > 0) yield rows.map(withoutKey);
-  const last = rows.at(-1);
-  if (last !== undefined && rows.length === PAGE) yield* listSeeds(em, filter, emails, last);
+  let after: Cursor = { tenant: '', key: '' };
+  for (;;) {
+    // The cursor follows the unique index (run, tenant, lower(email)), so that a page costs the same at any depth.
+    const rows: (ListedSeed & Cursor)[] = await em().execute(sql`
+      select tenant, ${emails ? sql`email` : sql`label`} as who, lower(email) as key, state, reason, attempts,
+             array(select role ->> 'key' from jsonb_array_elements(roles) as role) as roles,
+             to_char(next_attempt_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as "nextAttemptAt"
+      from rolecall.seed
+      where ${matches(filter)} and (tenant, lower(email)) > (${after.tenant}, ${after.key})
+      order by tenant, lower(email)
+      limit ${PAGE}`);
+    if (rows.length > 0) yield rows.map(withoutKey);
+    if (rows.length < PAGE) return;
+    after = rows.at(-1) ?? after;
+  }
 }
 
 /** The key is the email, which nobody asked for. */

@@ -30,7 +30,7 @@ export interface Replayed {
  */
 export async function replaySeeds(em: EntityManager, queue: SeedQueue, selection: ReplaySelection): Promise<Replayed> {
   let [replayed, readded] = [0, 0];
-  for await (const seeds of takeBlocked(em, selection, 0)) {
+  for await (const seeds of takeBlocked(em, selection)) {
     const jobless = await Promise.all(seeds.map(async (seed) => ((await retryJob(queue, seed)) ? [] : [seed])));
     readded += await addJobs(queue, jobless.flat());
     replayed += seeds.length;
@@ -56,20 +56,19 @@ async function retryJob(queue: SeedQueue, seed: SeedToQueue): Promise<boolean> {
 }
 
 /** Moves page after page to pending. The lock and the second look at the state let one of two replays have each seed. */
-async function* takeBlocked(
-  em: EntityManager,
-  selection: ReplaySelection,
-  after: number,
-): AsyncGenerator<readonly SeedToQueue[]> {
-  const page = await em.fork().transactional(async (inside) => {
-    const blocked = await lockBlocked(inside, selection, after);
-    const ids = blocked.map(({ seedId }) => seedId);
-    await moveSeeds(inside, ids, { kind: 'pending', suspicion: null });
-    return blocked;
-  });
-  if (page.length > 0) yield page;
-  const last = page.at(-1);
-  if (last !== undefined && page.length === PAGE) yield* takeBlocked(em, selection, last.seedId);
+async function* takeBlocked(em: EntityManager, selection: ReplaySelection): AsyncGenerator<readonly SeedToQueue[]> {
+  let after = 0;
+  for (;;) {
+    const page = await em.fork().transactional(async (inside) => {
+      const blocked = await lockBlocked(inside, selection, after);
+      const ids = blocked.map(({ seedId }) => seedId);
+      await moveSeeds(inside, ids, { kind: 'pending', suspicion: null });
+      return blocked;
+    });
+    if (page.length > 0) yield page;
+    if (page.length < PAGE) return;
+    after = page.at(-1)?.seedId ?? after;
+  }
 }
 
 function lockBlocked(
@@ -78,7 +77,7 @@ function lockBlocked(
   after: number,
 ): Promise<SeedToQueue[]> {
   return em.execute<SeedToQueue[]>(sql`
-    select id::int as "seedId", run::int, tenant, label, ordinal
+    select id::float8 as "seedId", run::float8, tenant, label, ordinal
     from rolecall.seed
     where run = any(${`{${runs.join()}}`}::bigint[]) and state = 'blocked' and id > ${after}
       and ${tenant === undefined ? sql`true` : sql`tenant = ${tenant}`}

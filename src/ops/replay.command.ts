@@ -6,14 +6,14 @@ import { isNotMigrated } from '#shared/ledger/wait-for-schema.ts';
 import { askQueue, openQueue } from '#shared/queue/open-queue.ts';
 import { defineCommand } from '#shared/runtime/command.ts';
 import { EXIT } from '#shared/runtime/exit-codes.ts';
-import { codeOf, UnreachableError } from '#shared/runtime/wait-until-reachable.ts';
+import { unreachable } from '#shared/runtime/wait-until-reachable.ts';
 import { findRuns } from './gate/gate-counts.ts';
 import { inTime } from './gate/in-time.ts';
 import { parseReplayConfig } from './ops-config.ts';
 import { replaySeeds, type Replayed } from './replay-seeds.ts';
 
 export const replayCommand = defineCommand({
-  summary: 'puts blocked seeds back to work, also those whose job is gone from the queue',
+  summary: 'put blocked seeds back to work, also those whose job is gone from the queue',
   options: [
     { flags: '--name <manifest>', help: 'only of this manifest (default: of every current one)' },
     { flags: '--release <id>', help: 'of the latest run of this release (default: of the current run)' },
@@ -62,7 +62,3 @@ export const replayCommand = defineCommand({
     }
   },
 });
-
-function unreachable(what: string, cause: unknown): UnreachableError {
-  return new UnreachableError(`${what} cannot be reached (${codeOf(cause)})`, { cause });
-}

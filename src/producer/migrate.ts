@@ -7,6 +7,7 @@ import { ensureRoles } from '#shared/managed-tables/ensure-roles.ts';
 import { managedTablesOptions } from '#shared/managed-tables/managed-tables.ts';
 import { migrateQueue } from '#shared/queue/migrate-queue.ts';
 import type { QueueTarget } from '#shared/queue/queue-target.ts';
+import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
 
 export interface ManagedSchema {
   /** For messages: the name of the variable that holds the URL. */
@@ -24,12 +25,12 @@ export interface MigrateOptions {
 
 /** Brings ledger, queue and managed tables up to date. Again changes nothing; of many at once, one works and the others wait. */
 export async function migrate({ ledgerUrl, queue, managed, roles }: MigrateOptions): Promise<void> {
-  await underLock(ledgerUrl, async (client) => {
+  await underLock({ url: ledgerUrl, databaseUrlEnv: 'DATABASE_URL' }, async (client) => {
     await migrateTables(ledgerOptions({ url: ledgerUrl, maxConnections: 2 }));
     if (queue.kind === 'postgres') await migrateQueue(client);
   });
   for (const target of managed) {
-    await underLock(target.url, async () => {
+    await underLock(target, async () => {
       const conflicts = await migrateTables(inSchema(target), (orm) =>
         ensureRoles(orm.em.fork(), target.schema, roles),
       );
@@ -62,13 +63,23 @@ function inSchema(target: ManagedSchema): ReturnType<typeof managedTablesOptions
 
 const MIGRATION_LOCK = 7_286_133_011; // any number, the same in every version: two releases may migrate side by side
 
+type Database = Pick<ManagedSchema, 'url' | 'databaseUrlEnv'>;
+
+const INSUFFICIENT_PRIVILEGE = '42501';
+
 /** A lock of the session, since the migrator uses connections of its own. It goes with the session if we die. */
-async function underLock(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+async function underLock({ url, databaseUrlEnv }: Database, work: (client: pg.Client) => Promise<void>): Promise<void> {
   const client = await connect(url);
   try {
     await client.query(`set lock_timeout = '120s'`);
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
     await work(client);
+  } catch (cause) {
+    if (codeOf(cause) !== INSUFFICIENT_PRIVILEGE) throw cause;
+    throw new ConfigError(
+      `the user of ${databaseUrlEnv} may not migrate its database: produce and migrate need a user that may create schemas and tables there`,
+      { cause },
+    );
   } finally {
     await client.end();
   }

@@ -61,7 +61,7 @@ async function supersedeOlder(tx: EntityManager, name: ManifestName): Promise<nu
   if (older.length === 0) return 0;
   const seeds = await tx.execute<{ count: number }[]>(sql`
     with moved as (
-      update rolecall.seed set state = 'superseded', next_attempt_at = null, updated_at = clock_timestamp()
+      update rolecall.seed set state = 'superseded', reason = null, next_attempt_at = null, updated_at = clock_timestamp()
       where run in (${older.map(({ run }) => run)}) and state in (${sourcesOf('superseded')}) returning 1
     )
     select count(*)::int as count from moved`);

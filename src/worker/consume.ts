@@ -41,7 +41,7 @@ const MAX_STALLED_COUNT = 10;
  * only an event loop that is blocked for that long loses one, and then the job runs twice, which is safe.
  */
 const CRASH_RECOVERY = { lockDuration: 15_000, stalledInterval: 5_000 };
-const SPENT_PROCESS = new AbortController().signal; // never aborts; for a BullMQ that passes no signal
+const NEVER = new AbortController().signal; // for a BullMQ that passes no signal
 
 /** The one place where outcomes become ledger states, and BullMQ's return values and special errors. Takes nothing yet. */
 export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
@@ -54,7 +54,7 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
     settings: { backoffStrategy: (attempt, _, error) => delayOf(error) ?? backoffMs(attempt, timing.backoff) },
   });
 
-  async function work(job: Job<unknown, string>, token?: string, signal = SPENT_PROCESS): Promise<string> {
+  async function work(job: Job<unknown, string>, token?: string, signal = NEVER): Promise<string> {
     const payload = SeedJob.safeParse(job.data);
     if (!payload.success) return refuse(job);
     const { seedId, label, tenant, run } = payload.data;

@@ -32,7 +32,7 @@ export function testOn(kind: 'redis' | 'postgres') {
     });
 }
 
-async function flush(url: string): Promise<void> {
+export async function flush(url: string): Promise<void> {
   const client = new Redis(url);
   await client.flushdb();
   client.disconnect();

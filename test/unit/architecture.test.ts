@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   worker: ['worker', 'shared'],
   'worker/cognito': ['shared/contract'],
   'worker/pacing': ['shared/contract', 'shared/queue'],
-  'worker/grants': ['shared/contract', 'shared/managed-tables'],
+  'worker/grants': ['shared/contract', 'shared/ledger'],
   ops: ['ops', 'shared'],
   'ops/gate': ['shared/contract', 'shared/ledger', 'shared/runtime'],
   'ops/board': ['shared/contract', 'shared/queue', 'shared/runtime'],

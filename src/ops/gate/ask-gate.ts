@@ -5,6 +5,7 @@ import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
 import { countSeeds, findRuns, type GateQuery } from './gate-counts.ts';
 import { evaluateGate, unknownGate, type Gate } from './gate.ts';
 import { inTime } from './in-time.ts';
+import { nameRemedies } from './name-remedies.ts';
 
 export type GateAnswer =
   | { readonly kind: 'known'; readonly gate: Gate }
@@ -29,7 +30,7 @@ async function ask(em: EntityManager, query: GateQuery): Promise<GateAnswer> {
   const [run, ...others] = await findRuns(em, query);
   if (run === undefined) return { kind: 'known', gate: unknownGate(nothingSuch(query), query.release) };
   if (others.length > 0) return { kind: 'ambiguous', names: [run, ...others].map(({ name }) => name) };
-  const gate = evaluateGate(await countSeeds(em, run, query.tenant));
+  const gate = await nameRemedies(em, evaluateGate(await countSeeds(em, run, query.tenant)));
   const missing = gate.state === 'unknown' && query.tenant !== undefined;
   return { kind: 'known', gate: missing ? { ...gate, problem: `no seeds of the tenant ${query.tenant}` } : gate };
 }

@@ -18,11 +18,13 @@ export interface AwaitGateOptions {
  */
 export async function awaitGate(ask: () => Promise<GateAnswer>, options: AwaitGateOptions): Promise<GateAnswer> {
   const { signal, pollMs = POLL_MS, onWait } = options;
-  const answer = await ask();
-  if (isFinal(answer) || signal.aborted) return answer;
-  onWait?.(answer);
-  await sleep(pollMs, undefined, { signal }).catch(() => {}); // aborted, which the next line sees
-  return signal.aborted ? answer : awaitGate(ask, options);
+  for (;;) {
+    const answer = await ask();
+    if (isFinal(answer) || signal.aborted) return answer;
+    onWait?.(answer);
+    await sleep(pollMs, undefined, { signal }).catch(() => {}); // aborted, which the next line sees
+    if (signal.aborted) return answer;
+  }
 }
 
 function isFinal(answer: GateAnswer): boolean {

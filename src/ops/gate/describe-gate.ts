@@ -36,7 +36,12 @@ const UNHEARD_OF = {
   todo: 'Ask the version that wrote it: rolecall status.',
 };
 
-function describeReason({ tenant, reason, count }: ClosingReason): string[] {
+function describeReason({ tenant, reason, count, fix }: ClosingReason): string[] {
   const { meaning, todo } = adviceOf(reason);
-  return [`  ${tenant}: ${count} × ${reason}`, `    ${meaning}`, `    ${todo}`];
+  return [
+    `  ${tenant}: ${count} × ${reason}`,
+    `    ${meaning}`,
+    `    ${todo}`,
+    ...(fix === undefined ? [] : [`    ${fix}`]),
+  ];
 }

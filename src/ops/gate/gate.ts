@@ -25,6 +25,8 @@ export interface ClosingReason {
   readonly tenant: TenantId;
   readonly reason: Reason | 'superseded';
   readonly count: number;
+  /** What would mend it, mostly a statement, where a worker could tell. */
+  readonly fix?: string;
 }
 
 /** The body of `/gate` and of `gate --json`. */

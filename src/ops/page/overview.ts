@@ -6,6 +6,7 @@ import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
 import { countSeeds, findRuns, type Run } from '../gate/gate-counts.ts';
 import { evaluateGate, type Gate, type SeedCount } from '../gate/gate.ts';
 import { inTime } from '../gate/in-time.ts';
+import { nameRemedies } from '../gate/name-remedies.ts';
 
 /** More than this nobody reads on a page; `rolecall status` lists them all. */
 export const SHOWN_SEEDS = 50;
@@ -50,7 +51,7 @@ async function readRuns(em: () => EntityManager, { release, emails }: OverviewOp
   return Promise.all(
     runs.map(async (run): Promise<RunOverview> => {
       const [counted, blocked] = await Promise.all([countSeeds(em(), run), blockedSeeds(em(), run.run, emails)]);
-      return { run, gate: evaluateGate(counted), counts: counted.counts, blocked };
+      return { run, gate: await nameRemedies(em(), evaluateGate(counted)), counts: counted.counts, blocked };
     }),
   );
 }

@@ -82,9 +82,10 @@ function renderReasons({ reasons }: Gate): Html {
   const rows = [...Map.groupBy(reasons, ({ reason }) => reason)].map(([reason, of]) => {
     const { meaning, todo } = adviceOf(reason);
     const where = of.slice(0, SHOWN_PER_REASON).map(({ tenant, count }) => `${tenant} (${count})`);
+    const fixes = new Set(of.flatMap(({ fix }) => fix ?? []));
     return html`<tr>
       <td><code>${reason}</code><br />${meaning}</td>
-      <td>${todo}</td>
+      <td>${todo}${[...fixes].slice(0, SHOWN_PER_REASON).map((fix) => html`<br /><code>${fix}</code>`)}</td>
       <td>${where.join(', ')}${of.length > where.length && ` and ${of.length - where.length} more`}</td>
     </tr>`;
   });

@@ -6,7 +6,7 @@ import { Release } from './entities/release.entity.ts';
 import { Seed } from './entities/seed.entity.ts';
 import { Ledger0001 } from './migrations/0001-ledger.ts';
 import { Ledger0002 } from './migrations/0002-own-tables.ts';
-import { POSTGRES_TIMEOUTS } from './postgres-timeouts.ts';
+import { postgresOptions } from './postgres-options.ts';
 
 export type Ledger = MikroORM;
 
@@ -38,7 +38,7 @@ export function ledgerOptions({ url, maxConnections, statementTimeoutMs }: Ledge
     },
     pool: { min: 0, max: maxConnections, idleTimeoutMillis: 30_000 },
     driverOptions: {
-      ...POSTGRES_TIMEOUTS,
+      ...postgresOptions(url),
       ...(statementTimeoutMs !== undefined && {
         statement_timeout: statementTimeoutMs,
         query_timeout: statementTimeoutMs + 1_000, // the server's own comes first, and frees the connection

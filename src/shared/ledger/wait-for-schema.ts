@@ -1,6 +1,6 @@
 import { sql } from '@mikro-orm/postgresql';
 import pRetry from 'p-retry';
-import { codeOf, UnreachableError } from '#shared/runtime/wait-until-reachable.ts';
+import { codeOf, unreachable, UnreachableError } from '#shared/runtime/wait-until-reachable.ts';
 import { LEDGER_MIGRATIONS, type Ledger } from './ledger.ts';
 
 export interface SchemaWait {
@@ -33,7 +33,7 @@ export async function waitForSchema(ledger: Ledger, { queueSchemaVersion, boundM
     });
   } catch (cause) {
     if (signal?.aborted || cause instanceof UnreachableError) throw cause;
-    throw new UnreachableError(`PostgreSQL cannot be reached (${codeOf(cause)})`, { cause });
+    throw unreachable('PostgreSQL (DATABASE_URL)', cause);
   }
 }
 

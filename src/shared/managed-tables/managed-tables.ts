@@ -1,6 +1,6 @@
 import { Migrator } from '@mikro-orm/migrations';
 import type { Options } from '@mikro-orm/postgresql';
-import { POSTGRES_TIMEOUTS } from '#shared/ledger/postgres-timeouts.ts';
+import { postgresOptions } from '#shared/ledger/postgres-options.ts';
 import { ManagedTables0001 } from './migrations/0001-managed-tables.ts';
 import { Roles } from './roles.entity.ts';
 import { UserRole } from './user-role.entity.ts';
@@ -25,7 +25,7 @@ export function managedTablesOptions({ url, schema, maxConnections }: ManagedTab
       snapshot: false,
     },
     pool: { min: 0, max: maxConnections, idleTimeoutMillis: 30_000 },
-    driverOptions: POSTGRES_TIMEOUTS,
+    driverOptions: postgresOptions(url),
     ensureDatabase: false, // MikroORM would create the database of a mistyped URL, and find it empty
     logger: () => {}, // it would print failed statements with their parameters
   };

@@ -31,7 +31,7 @@ export function createLogger(level: string, write: (line: string) => void = toSt
 export function redact(text: string): string {
   return text
     .replaceAll(/(:\/\/)[^\s/"']+@/g, '$1[redacted]@')
-    .replaceAll(/\\(?:u[\da-f]{4}|.)|[^\s"\\@]+@[^\s"'\\@=<>(),;:[\]]+/gi, (found) =>
+    .replaceAll(/\\(?:u[\da-f]{4}|.)|[^\s"\\@/]+@[^\s"'\\@=<>(),;:[\]]+/gi, (found) =>
       found.startsWith('\\') || found.includes('•••') || found.includes('[redacted]@') ? found : '[redacted]',
     );
 }

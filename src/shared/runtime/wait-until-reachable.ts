@@ -27,8 +27,15 @@ export async function waitUntilReachable(probe: () => Promise<unknown>, { what, 
     });
   } catch (cause) {
     if (signal?.aborted) throw cause;
-    throw new UnreachableError(`${what} cannot be reached (${codeOf(cause)})`, { cause });
+    throw unreachable(what, cause);
   }
+}
+
+/** An SQLSTATE is an answer: what gave it was reached, and refused. */
+export function unreachable(what: string, cause: unknown): UnreachableError {
+  const code = codeOf(cause);
+  const verb = /^[0-9A-Z]{5}$/.test(code) ? 'refuses' : 'cannot be reached';
+  return new UnreachableError(`${what} ${verb} (${code})`, { cause });
 }
 
 /** The stable name of a driver's error: an errno, an SQLSTATE, else its class. */

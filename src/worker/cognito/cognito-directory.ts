@@ -64,7 +64,7 @@ export function createCognitoDirectory({ clients, observe }: CognitoDirectoryDep
       );
       if (!Array.isArray(Users)) throw new UnreadableAnswer(); // an empty 200 must not look like a missing user
       done('ok');
-      return { users: Users, token: PaginationToken === '' ? undefined : PaginationToken };
+      return { users: Users, token: PaginationToken || undefined };
     } catch (error) {
       done(classifyCognitoError(error));
       throw error;

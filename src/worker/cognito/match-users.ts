@@ -18,7 +18,7 @@ export function matchUsers(email: Email, users: readonly UserType[]): Lookup {
   return {
     kind: 'found',
     sub: sub.data,
-    enabled: user.Enabled === true,
+    enabled: user.Enabled !== false, // Cognito always says which; an emulator may leave it out
     emailVerified: attribute(user, 'email_verified') === 'true',
   };
 }

@@ -1,5 +1,5 @@
 import { MikroORM, type EntityManager, type Options } from '@mikro-orm/postgresql';
-import { POSTGRES_TIMEOUTS } from '#shared/ledger/postgres-timeouts.ts';
+import { postgresOptions } from '#shared/ledger/postgres-options.ts';
 import { lendBounded } from './lend-bounded.ts';
 
 /** Where a tenant's grants live: beside the ledger, in a database of their own, or nowhere that this worker knows. */
@@ -61,7 +61,7 @@ function options(url: string, { connectionsEach, idleMs }: GrantsDatabasesLimits
     entities: [],
     discovery: { warnWhenNoEntities: false },
     pool: { min: 0, max: connectionsEach, idleTimeoutMillis: Math.min(idleMs, 10_000) },
-    driverOptions: POSTGRES_TIMEOUTS,
+    driverOptions: postgresOptions(url),
     ensureDatabase: false, // MikroORM would create the database of a mistyped URL, and find it empty
     logger: () => {}, // it would print failed statements with their parameters
   };

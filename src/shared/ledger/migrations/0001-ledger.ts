@@ -49,6 +49,9 @@ export class Ledger0001 extends Migration {
         "updated_at" timestamptz(3) not null default now()
       )`);
     this.addSql(`create index "seed_gate_idx" on "rolecall"."seed" ("run", "state", "tenant", "reason")`);
+    this.addSql(
+      `create index "seed_unsettled_idx" on "rolecall"."seed" ("id") where "state" in ('pending', 'retrying', 'waiting')`,
+    );
     this.addSql(`
       create unique index "seed_run_tenant_email_key" on "rolecall"."seed" ("run", "tenant", lower("email"))`);
     this.addSql(`
