@@ -11,10 +11,6 @@ const DatabaseUrlEnv = z.string().regex(/^[A-Z_][A-Z0-9_]*$/, {
   },
 });
 
-const Schema = z
-  .string()
-  .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'expected the name of a PostgreSQL schema in lower case, like public');
-
 /** As the catalog spells it; it is always quoted. Without dots and quotes, which nobody means here. */
 const Identifier = z
   .string()
@@ -79,13 +75,21 @@ function refuse(ctx: z.core.$RefinementCtx, path: PropertyKey[], message: string
   ctx.addIssue({ code: 'custom', path, message });
 }
 
-export const Grants = z.strictObject({
-  databaseUrlEnv: DatabaseUrlEnv.default('DATABASE_URL').describe(
-    "The name of the environment variable that holds the URL of the tenant's PostgreSQL. Never the URL itself.",
-  ),
-  schema: Schema.default('public').describe('The schema in which the tables of the grants are.'),
-  mode: GrantMode.default('ensure').describe(
-    'When a grant is made: whenever it is missing, or only for a user who holds no role at all in that scope.',
-  ),
-  table: Table.optional().describe("The tenant's own table of grants. Without it, rolecall keeps tables of its own."),
-});
+/** Where rolecall makes the tables, what needs no quotes anywhere. */
+const MANAGED_SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
+
+export const Grants = z
+  .strictObject({
+    databaseUrlEnv: DatabaseUrlEnv.default('DATABASE_URL').describe(
+      "The name of the environment variable that holds the URL of the tenant's PostgreSQL. Never the URL itself.",
+    ),
+    schema: Identifier.default('public').describe('The schema in which the tables of the grants are.'),
+    mode: GrantMode.default('ensure').describe(
+      'When a grant is made: whenever it is missing, or only for a user who holds no role at all in that scope.',
+    ),
+    table: Table.optional().describe("The tenant's own table of grants. Without it, rolecall keeps tables of its own."),
+  })
+  .superRefine(({ schema, table }, ctx) => {
+    if (table !== undefined || MANAGED_SCHEMA.test(schema)) return;
+    refuse(ctx, ['schema'], 'expected the name of a PostgreSQL schema in lower case, like public');
+  });

@@ -80,8 +80,8 @@ export const REASONS = {
   },
   'role-unknown': {
     class: 'item',
-    meaning: 'The role does not exist in the table of roles.',
-    todo: `Run rolecall migrate with the current manifest, ${REPLAY}`,
+    meaning: 'The role does not exist in the table of roles, or its name stands there more than once.',
+    todo: `Run rolecall migrate with the current manifest, or mend the tenant's own table of roles, ${REPLAY}`,
   },
   'cognito-refused': {
     class: 'item',
@@ -130,12 +130,12 @@ export const REASONS = {
   },
   'grants-table-missing': {
     class: 'tenant',
-    meaning: 'The tables of the grants do not exist, or lack a column.',
-    todo: `Run rolecall migrate with the current manifest, ${REPLAY}`,
+    meaning: 'The tables of the grants do not exist, lack a column, or are not as the manifest maps them.',
+    todo: `Run rolecall migrate with the current manifest, or what is named beside this reason for a tenant's own table, ${REPLAY}`,
   },
   'grants-not-writable': {
     class: 'tenant',
-    meaning: 'The database user may not write to the tables of the grants.',
+    meaning: 'The database user may not read or write the tables of the grants.',
     todo: `Grant it USAGE on the schema, and SELECT and INSERT on user_role, ${REPLAY}`,
   },
   'grants-refused': {

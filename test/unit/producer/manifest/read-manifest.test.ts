@@ -26,7 +26,7 @@ test('what a manifest leaves out is filled in', async () => {
           identity: { requireVerifiedEmail: true, onDisabled: 'skip' },
           grants: { databaseUrlEnv: 'DATABASE_URL', schema: 'public' },
         },
-        seeds: [{ email: 'admin@example.org', roles: [ADMIN_ROLE], onMissing: 'block' }],
+        seeds: [{ email: 'admin@example.org', roles: [ADMIN_ROLE], onMissing: 'block', mode: 'ensure' }],
       },
     ],
   });
