@@ -30,7 +30,7 @@ export interface OpsApp extends AsyncDisposable {
 
 const DATABASE_BOUND_MS = 10_000;
 /** A producer that starts beside us migrates first, after it has waited for its own database. */
-const SCHEMA_BOUND_MS = 60_000;
+const SCHEMA_BOUND_MS = 120_000;
 
 /**
  * Composition root of `ops`: what is opened here is released in reverse, also when starting fails half-way. Redis may be
@@ -44,11 +44,14 @@ export async function startOpsApp({ config, log, live = {}, ready = {}, ...deps 
   const em = () => ledger.em.fork();
   const askLedger = () => inTime(em().execute(sql`select 1`));
   await waitUntilReachable(askLedger, { what: 'PostgreSQL', boundMs: DATABASE_BOUND_MS, ...signal });
-  await waitForSchema(ledger, {
-    queueSchemaVersion: queueSchemaVersion(config.queue),
-    boundMs: SCHEMA_BOUND_MS,
-    ...signal,
-  });
+  // With Redis there is nothing to wait for: before the first release the gate is unknown, and whoever asks is told why.
+  if (config.queue.kind === 'postgres') {
+    await waitForSchema(ledger, {
+      queueSchemaVersion: queueSchemaVersion(config.queue),
+      boundMs: SCHEMA_BOUND_MS,
+      ...signal,
+    });
+  }
   const queue = opened.use(openQueue(config.queue));
 
   const metrics = deps.metrics ?? new Registry();

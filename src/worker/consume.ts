@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DelayedError, UnrecoverableError, type Job } from 'bullmq';
 import type { SeedId } from '#shared/contract/ids.ts';
-import type { TransientReason } from '#shared/contract/reasons.ts';
+import { REASONS, type BlockingReason, type Reason, type TransientReason } from '#shared/contract/reasons.ts';
 import { parseSeedJobId, SeedJob } from '#shared/contract/seed-job.ts';
 import type { SeedState } from '#shared/contract/seed-state.ts';
 import { createSeedWorker, type SeedWorker } from '#shared/queue/open-queue.ts';
@@ -112,7 +112,7 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
         // Where the seed may not go any more, a newer run took over: a failed job would be there for nobody to replay.
         if (!(await record(seedId, { kind: 'blocked', reason: outcome.reason }))) return 'nothing to do';
         settled(outcome);
-        throw new UnrecoverableError(outcome.reason);
+        throw noMoreTries(outcome.reason);
       default:
         return outcome satisfies never;
     }
@@ -125,7 +125,7 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
     const named = parseSeedJobId(job.id ?? '');
     if (named !== null) await record(named.seedId, { kind: 'blocked', reason: 'unexpected' });
     settled(outcome);
-    throw new UnrecoverableError('unexpected');
+    throw noMoreTries('unexpected');
   }
 }
 
@@ -133,6 +133,12 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
 async function postpone(job: Job, token: string | undefined, at: number): Promise<never> {
   await job.moveToDelayed(at, token);
   throw new DelayedError();
+}
+
+function noMoreTries(reason: BlockingReason): UnrecoverableError {
+  const error = new UnrecoverableError(reason);
+  error.stack = explain(reason);
+  return error;
 }
 
 /** Carries the delay to BullMQ's backoff. Its message becomes the job's `failedReason`, so it is a reason and no more. */
@@ -143,8 +149,14 @@ class TryAgain extends Error {
   constructor(reason: TransientReason, delayMs: number, cause: unknown) {
     super(reason, { cause });
     this.delayMs = delayMs;
-    this.stack = `TryAgain: ${reason}`; // BullMQ keeps it with the job; a stack trace says nothing to an operator
+    this.stack = explain(reason);
   }
+}
+
+/** What the board shows of a job's error. A trace would lead into this file, and the operator's way leads elsewhere. */
+function explain(reason: Reason): string {
+  const { meaning, todo } = REASONS[reason];
+  return `${reason}: ${meaning}\n${todo}`;
 }
 
 function delayOf(error: unknown): number | undefined {

@@ -53,6 +53,23 @@ describeOnBothQueues('the ops server', (test) => {
     expect(statuses).toEqual([200, 200, 503, 200, 200, 200, 200, 200]);
   });
 
+  test('serves before the first release, as soon as its queue can be had', async ({ ledger, target, databaseUrl }) => {
+    await ledger.em.execute(sql`drop schema rolecall cascade`);
+    if (target.kind === 'postgres') {
+      // Its tables come with the ledger's; until then there is no queue to show.
+      await expect(start({ databaseUrl, target, signal: AbortSignal.timeout(1_000) })).rejects.toThrow();
+      return;
+    }
+    await using ops = await start({ databaseUrl, target });
+
+    const gate = await ops.ask('/gate');
+
+    expect([gate.status, await gate.json()]).toMatchObject([503, { state: 'unknown', open: false }]);
+    for (const path of ['/livez', '/readyz', '/metrics', '/', '/board']) {
+      expect([path, (await ops.ask(path)).status]).toEqual([path, 200]);
+    }
+  });
+
   test('lets an operator retry from the board', async ({ ledger, queue, target, databaseUrl }) => {
     const { seeds } = await recordedRun(ledger, { seeds: times(3, BLOCKED) });
     await failedJobs(target, queue, seeds);

@@ -1,4 +1,6 @@
 import { expect } from 'vitest';
+import { ReleaseId } from '#shared/contract/ids.ts';
+import { recordRun } from '../../src/producer/record-run.ts';
 import { freePort } from '../../demo/free-port.ts';
 import {
   countStates,
@@ -9,7 +11,8 @@ import {
   untilDelayed,
   untilStates,
 } from '../support/ledger.ts';
-import { ADMIN, people, POOL } from '../support/manifest.ts';
+import { ADMIN, people, POOL, writeOut } from '../support/manifest.ts';
+import { readBack } from '../support/produce.ts';
 import { execute } from '../support/sql.ts';
 import { describeOnBothPlatforms, platformTest as test } from '../support/worker.ts';
 
@@ -109,6 +112,25 @@ describeOnBothPlatforms('produce', (queueTest) => {
       expect(ofSmall).toHaveLength(50);
     },
   );
+});
+
+test('twenty transactions that record a release at the same moment make one run, also when another is current', async ({
+  ledger,
+  databaseUrl,
+}) => {
+  const record = async (release: string) => {
+    const { manifest, digest } = await readBack(writeOut(flip(...people(50)), 'http://127.0.0.1:1'), {});
+    const wanted = { manifest, digest, release: ReleaseId.parse(release) };
+    return Promise.all(Array.from({ length: 20 }, () => recordRun(ledger.em.fork(), wanted)));
+  };
+  for (const release of ['v1', 'v2']) {
+    expect((await record(release)).filter(({ recorded }) => recorded)).toHaveLength(1);
+  }
+  expect((await runsIn(databaseUrl)).map(({ release, current }) => [release, current])).toEqual([
+    ['v1', false],
+    ['v2', true],
+  ]);
+  expect(await countStates(databaseUrl)).toEqual({ pending: 50 });
 });
 
 test('a release id that comes with another manifest is refused, and changes nothing', async ({

@@ -1,10 +1,11 @@
-import { expect } from 'vitest';
+import { expect, inject } from 'vitest';
 import { createLogger } from '#shared/runtime/logger.ts';
 import { createSeedConsumer, startConsuming, stopConsuming } from '../../src/worker/consume.ts';
 import { failed } from '../../src/worker/outcome.ts';
 import { grantsIn, statesOf, untilStates } from '../support/ledger.ts';
 import { POOL } from '../support/manifest.ts';
-import { describeOnBothPlatforms } from '../support/worker.ts';
+import { startRedis } from '../support/redis.ts';
+import { describeOnBothPlatforms, platformTest } from '../support/worker.ts';
 
 const EMAIL = 'ada@example.org';
 const sketch = { tenants: [{ seeds: [EMAIL] }] };
@@ -75,3 +76,19 @@ describeOnBothPlatforms('a worker that is asked to stop', (queueTest) => {
     expect(await queue.getActiveCount()).toBe(1); // its lock expires, and another worker takes it up
   });
 });
+
+platformTest.skipIf(inject('redisUrl') === null)(
+  'a worker whose Redis went away leaves in time',
+  async ({ produce, work }) => {
+    const redis = await startRedis();
+    if (redis === null) throw new Error('there was one a moment ago');
+    const away = { REDIS_URL: redis.url, ROLECALL_SHUTDOWN_TIMEOUT_MS: '200' };
+    await produce(sketch, 'v1', away);
+    const worker = await work(away);
+    await redis.stop();
+
+    const asked = performance.now();
+    await worker[Symbol.asyncDispose]();
+    expect(performance.now() - asked).toBeLessThan(10_000);
+  },
+);

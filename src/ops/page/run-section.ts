@@ -81,7 +81,7 @@ function sentence({ state, degraded, counts, problem }: Gate, superseded: boolea
 function renderReasons({ reasons }: Gate): Html {
   const rows = [...Map.groupBy(reasons, ({ reason }) => reason)].map(([reason, of]) => {
     const { meaning, todo } = adviceOf(reason);
-    const where = of.slice(0, SHOWN_PER_REASON).map(({ tenant, count }) => `${tenant} (${count})`);
+    const where = of.slice(0, SHOWN_PER_REASON).map(({ tenant, count }) => `${tenant}\u00a0(${count})`);
     const fixes = new Set(of.flatMap(({ fix }) => fix ?? []));
     return html`<tr>
       <td><code>${reason}</code><br />${meaning}</td>

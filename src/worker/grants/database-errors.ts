@@ -26,20 +26,23 @@ export const REASON_BY_SQLSTATE = {
 
 const REASONS_BY_SQLSTATE: ReadonlyMap<string, Reason> = new Map(Object.entries(REASON_BY_SQLSTATE));
 
-/** By SQLSTATE, then by errno. MikroORM wraps what the driver throws and keeps its code. */
+/** By errno, then by SQLSTATE. MikroORM wraps what the driver throws and keeps its code. */
 export function classifyDatabaseError(error: unknown): Reason {
   if (!(error instanceof Error)) return 'unexpected';
   const { code } = error as { code?: unknown };
+  if (typeof code === 'string' && /^E(?!RR_)[A-Z_]+$/.test(code)) return 'database-unavailable'; // first: EPIPE has five
   if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) {
     return REASONS_BY_SQLSTATE.get(code) ?? REASONS_BY_SQLSTATE.get(code.slice(0, 2)) ?? 'unexpected';
   }
-  if (typeof code === 'string' && /^E(?!RR_)[A-Z_]+$/.test(code)) return 'database-unavailable';
   return isLostConnection(error) ? 'database-unavailable' : 'unexpected';
 }
 
-/** `pg` has no code for these (pg: lib/client.js, pg-pool: index.js). */
+/**
+ * These have no code (pg: lib/client.js, pg-pool: index.js, kysely: runtime-driver.js). The last two come when this
+ * process shuts down under a job that did not end in time: no verdict on its seed.
+ */
 function isLostConnection({ message }: Error): boolean {
-  return /Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error/i.test(
+  return /Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|after calling end on the pool|driver has already been destroyed/i.test(
     message,
   );
 }

@@ -14,6 +14,7 @@ test.for<[what: string, error: unknown, reason: Reason]>([
   ['the disk is full', failure('53100'), 'database-unavailable'],
   ['a standby, in the middle of a failover', failure('25006'), 'database-unavailable'],
   ['nobody listens', failure('ECONNREFUSED'), 'database-unavailable'],
+  ['the other end is gone while we write', failure('EPIPE'), 'database-unavailable'],
   ['the name does not resolve', failure('ENOTFOUND'), 'database-unavailable'],
   ['the driver lost the connection', failure(undefined, 'Connection terminated unexpectedly'), 'database-unavailable'],
   [
@@ -21,6 +22,8 @@ test.for<[what: string, error: unknown, reason: Reason]>([
     failure(undefined, 'timeout exceeded when trying to connect'),
     'database-unavailable',
   ],
+  ['we close the pool', failure(undefined, 'Cannot use a pool after calling end on the pool'), 'database-unavailable'],
+  ['we have closed it', failure(undefined, 'driver has already been destroyed'), 'database-unavailable'],
   ['a deadlock', failure('40P01'), 'database-conflict'],
   ['a serialization failure', failure('40001'), 'database-conflict'],
   ['a lock that was not to be had', failure('55P03'), 'database-conflict'],
