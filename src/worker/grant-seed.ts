@@ -46,11 +46,10 @@ async function attempt(
 ): Promise<Outcome | null> {
   const { id, run, tenant, roles, mode, grants } = seed;
   const wanted: WantedGrants = { run, seedId: id, tenant, sub, roles, mode, grants };
-  const store = stores(grants);
+  const write = (on: EntityManager) => writeOrRollBack(stores(grants), on, wanted, { readAfresh });
   try {
     return await ledger.fork().transactional(async (tx): Promise<Outcome> => {
       if (!(await moveSeed(tx, id, { kind: 'granted', sub }))) return { kind: 'overtaken' };
-      const write = (on: EntityManager) => writeOrRollBack(store, on, wanted, { readAfresh });
       const made = await (database.kind === 'other' ? committed(database.em, write) : write(tx));
       await auditGrants(tx, seed, sub, made);
       return { kind: 'granted', sub, added: made.length };

@@ -8,6 +8,7 @@ import { grantSeed } from '../../src/worker/grant-seed.ts';
 import { takeSeed, type TakenSeed } from '../../src/worker/take-seed.ts';
 import { auditOf, failedJobs, grantsIn, statesOf, untilStates } from '../support/ledger.ts';
 import { ADMIN, POOL, RESEARCHER } from '../support/manifest.ts';
+import { FIRST_SHAPE, FIRST_TABLE, inFlip, rowsOf } from '../support/own-tables.ts';
 import { execute, withDatabase } from '../support/sql.ts';
 import { describeOnBothPlatforms, platformTest as test } from '../support/worker.ts';
 
@@ -52,9 +53,7 @@ test('a crash between the grants and the ledger is repaired, and the audit trail
   // The grants are committed; whoever made them died before the ledger could say so.
   const written = await databases.use('OTHER_URL', async (there) => {
     if (there.kind !== 'other') throw new Error('expected another database');
-    const write = (tx: EntityManager) =>
-      stores(seed.grants).write(tx, { ...seed, seedId: seed.id, sub }, { readAfresh: false });
-    return there.em.transactional(write);
+    return there.em.transactional((tx) => write(tx, seed));
   });
   expect(written).toMatchObject({ kind: 'written', made: { length: 2 } });
   expect(await auditOf(databaseUrl)).toEqual([]);
@@ -66,6 +65,33 @@ test('a crash between the grants and the ledger is repaired, and the audit trail
 
   expect(await grantsIn(other.url)).toEqual([grant(RESEARCHER), grant(ADMIN)]);
   expect(await auditOf(databaseUrl)).toEqual([grant(RESEARCHER), grant(ADMIN)]);
+  await databases[Symbol.asyncDispose]();
+  await other.drop();
+});
+
+test.for([
+  ['with ids from rolecall: the audit trail misses no line', FIRST_SHAPE, FIRST_TABLE, 2],
+  [
+    'with ids of its own: nothing is granted twice',
+    FIRST_SHAPE.replace('id uuid primary key, user_id', 'id serial primary key, user_id'),
+    { name: 'user_role' },
+    0,
+  ],
+] as const)('a crash after grants in a table %s', async ([, shape, table, lines], { produce, ledger, databaseUrl }) => {
+  const other = await otherDatabase(databaseUrl);
+  await execute(other.url, shape);
+  await produce({ tenants: [{ grants: inFlip(table, { databaseUrlEnv: 'OTHER_URL' }), seeds: [BOTH] }] });
+  await using databases = databasesOf(databaseUrl, other.url);
+  const seed = await theSeed(ledger);
+  await databases.use('OTHER_URL', async (there) => {
+    if (there.kind === 'other') await there.em.transactional((tx) => write(tx, seed));
+  });
+
+  const outcome = await grantSeed({ ledger: ledger.em, databases, stores }, seed, sub);
+
+  expect(outcome).toMatchObject({ kind: 'granted', added: lines });
+  expect(await rowsOf(other.url)).toHaveLength(2);
+  expect(await auditOf(databaseUrl)).toHaveLength(lines);
   await databases[Symbol.asyncDispose]();
   await other.drop();
 });
@@ -145,6 +171,11 @@ describeOnBothPlatforms('a newer run', (queueTest) => {
     },
   );
 });
+
+/** What a worker does in the database of the grants, and no more. */
+function write(tx: EntityManager, seed: TakenSeed) {
+  return stores(seed.grants).write(tx, { ...seed, seedId: seed.id, sub }, { readAfresh: false });
+}
 
 /** The one seed that was recorded, as a worker takes it. */
 async function theSeed({ em }: Ledger): Promise<TakenSeed> {

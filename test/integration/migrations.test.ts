@@ -50,6 +50,27 @@ test('a line of the audit trail can be neither changed nor deleted', async ({ da
   }
 });
 
+test('a ledger of the first version is taken over with its seeds and its audit trail', async ({ databaseUrl }) => {
+  await execute(databaseUrl, 'drop schema rolecall cascade');
+  const first = await MikroORM.init(ledgerOptions({ url: databaseUrl, maxConnections: 2 }));
+  await first.migrator.up({ to: '0001-ledger' });
+  await first.close(true);
+  await execute(
+    databaseUrl,
+    `insert into rolecall.audit (run, tenant, seed, sub, role, event)
+     values (1, 'flip', 1, '26a2b2d4-10c1-70f8-1a4e-9b3c5d7e0f01', '${admin.id}', 'granted');
+     insert into rolecall.seed (run, tenant, email, label, roles, on_missing, ordinal)
+     values (1, 'flip', 'a@b', '•••@b', '[{"key": "admin", "id": "${admin.id}"}]', 'block', 0)`,
+  );
+
+  await migrate({ ledgerUrl: databaseUrl, queue: { kind: 'postgres', url: databaseUrl }, managed: [], roles: [] });
+
+  expect(await execute(databaseUrl, 'select role, scope from rolecall.audit')).toEqual([
+    { role: admin.id, scope: null },
+  ]);
+  expect(await execute(databaseUrl, 'select mode from rolecall.seed')).toEqual([{ mode: 'ensure' }]);
+});
+
 /** The SQL that would bring the database to what the entities say; empty when they agree. */
 async function difference(options: ReturnType<typeof ledgerOptions>, schema: string): Promise<string> {
   const orm = await MikroORM.init(options);

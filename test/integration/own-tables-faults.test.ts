@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'vitest';
+import { askGate } from '../../src/ops/gate/ask-gate.ts';
 import { retryFailedJobs, statesOf, untilStates } from '../support/ledger.ts';
 import { people, POOL } from '../support/manifest.ts';
 import { inFlip, LATER_SHAPE, LATER_TABLE, openGranter, rowsOf, tally } from '../support/own-tables.ts';
@@ -97,7 +98,7 @@ test.for<[what: string, fault: Fault]>([
   ],
 ])(
   '%s: the tenant is blocked, the ledger holds the remedy, and after it a retry is enough',
-  async ([, fault], { produce, work, cognito, queue, databaseUrl }) => {
+  async ([, fault], { produce, work, cognito, queue, ledger, databaseUrl }) => {
     const { shape = LATER_SHAPE, table = LATER_TABLE, wrong, reason, fix } = fault;
     const { user, url } = await createUser(databaseUrl, shape);
     await execute(databaseUrl, wrong.replaceAll('$user', user));
@@ -109,6 +110,8 @@ test.for<[what: string, fault: Fault]>([
     await expect.poll(() => queue.getFailedCount()).toBe(1);
     const remedy = await remedyOf(databaseUrl);
     expect(remedy).toMatch(fix);
+    const answer = await askGate(ledger.em.fork(), {});
+    expect(answer).toMatchObject({ gate: { reasons: [{ tenant: 'flip', reason, count: 1, fix: remedy }] } });
     expect(worker.lines.join('')).toContain(JSON.stringify(remedy).slice(1, -1));
 
     await execute(databaseUrl, remedy.replace(/ \(or name.*$/, '').replace('…', `'rolecall'`));

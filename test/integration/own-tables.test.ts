@@ -153,16 +153,11 @@ test('tenants share a table: each has its rows, with constants, and holds nothin
        customer int, user_id uuid, role_id uuid, source varchar(10) not null, level int not null,
        unique (customer, role_id, user_id))`,
   );
-  const table = (customer: number) => ({
-    name: 'user_role',
-    columns: { tenant: 'customer' },
-    tenantValue: customer,
-    constants: { source: 'rolecall', level: 3 },
-  });
+  const table = { name: 'user_role', columns: { tenant: 'customer' }, constants: { source: 'rolecall', level: 3 } };
   await produce({
     tenants: [1, 2].map((customer) => ({
       id: `customer-${customer}`,
-      grants: inFlip(table(customer), { mode: 'bootstrap' }),
+      grants: inFlip({ ...table, tenantValue: customer }, { mode: 'bootstrap' }),
       seeds: [EMAIL],
     })),
   });

@@ -29,9 +29,12 @@ export function quotedTable(schema: string, table: string): string {
   return `${quoted(schema)}.${quoted(table)}`;
 }
 
+function column(name: string, type: string): Column {
+  return { name: quoted(name), type };
+}
+
 /** The tables that rolecall migrates itself: nothing about them has to be read. */
 export function managedLayout(schema: string): TableLayout {
-  const column = (name: string, type: string): Column => ({ name: quoted(name), type });
   return {
     table: quotedTable(schema, 'user_role'),
     user: column('user_id', 'uuid'),

@@ -55,29 +55,29 @@ test("FLIP's later tables: roles by name and scope, and a mode per seed", async 
 const TABLE = '    grants: { table: { name: user_role } }\n';
 const withTable = (table: string, seeds = ADMIN) => HEADER + tenants(seeds, `    grants: { table: ${table} }\n`);
 
-test.for<[why: string, text: string, problem: string | RegExp]>([
+test.for<[why: string, text: string, problem: RegExp]>([
   [
     'a mistyped column',
     withTable('{ name: t, columns: { user: u } }'),
-    '9:44 tenants[0].grants.table.columns: unknown key "user"; did you mean "userId"?',
+    /^9:44 tenants\[0\]\.grants\.table\.columns: unknown key "user"; did you mean "userId"\?$/,
   ],
-  ['a table without a name', withTable('{ columns: {} }'), '9:22 tenants[0].grants.table: "name" is missing'],
+  ['a table without a name', withTable('{ columns: {} }'), /^9:22 tenants\[0\]\.grants\.table: "name" is missing$/],
   ['a table with its schema', withTable('{ name: flip.user_role }'), /^9:30 .*expected a name as PostgreSQL stores it/],
   ['a name that ends a quote', withTable(`{ name: 'a"; drop' }`), /^9:30 .*expected a name as PostgreSQL stores it/],
   [
     'a column named twice',
     withTable('{ name: t, columns: { scope: user_id } }'),
-    '9:51 tenants[0].grants.table.columns.scope: this column is named for userId already',
+    /^9:51 tenants\[0\]\.grants\.table\.columns\.scope: this column is named for userId already$/,
   ],
   [
     'a constant for a column that is mapped',
     withTable('{ name: t, constants: { role_id: 1 } }'),
-    '9:55 tenants[0].grants.table.constants.role_id: this column is named for roleId already',
+    /^9:55 tenants\[0\]\.grants\.table\.constants\.role_id: this column is named for roleId already$/,
   ],
   [
     'a constant that is a list',
     withTable('{ name: t, constants: { a: [] } }'),
-    '9:49 tenants[0].grants.table.constants.a: expected a text of 1 to 200 characters, or a whole number',
+    /^9:49 tenants\[0\]\.grants\.table\.constants\.a: expected a text of 1 to 200 characters, or a whole number$/,
   ],
   [
     'a value for a column that is not named',
@@ -88,37 +88,37 @@ test.for<[why: string, text: string, problem: string | RegExp]>([
   [
     'a scope where the managed tables have none',
     HEADER + tenants('      - { email: a@b, roles: [{ role: admin, scope: x }] }\n'),
-    '10:53 the grants of this tenant have no scope: name its column by grants.table.columns',
+    /^10:53 the grants of this tenant have no scope: name its column by grants\.table\.columns$/,
   ],
   [
     'a scope where no column is named for it',
     HEADER + tenants('      - { email: a@b, roles: [{ role: admin, scope: x }] }\n', TABLE),
-    '11:53 the grants of this tenant have no scope: name its column by grants.table.columns',
+    /^11:53 the grants of this tenant have no scope: name its column by grants\.table\.columns$/,
   ],
   [
     'a mistyped key of a role',
     HEADER + tenants('      - { email: a@b, roles: [{ role: admin, scop: x }] }\n'),
-    '10:46 tenants[0].seeds[0].roles[0]: unknown key "scop"; did you mean "scope"?',
+    /^10:46 tenants\[0\]\.seeds\[0\]\.roles\[0\]: unknown key "scop"; did you mean "scope"\?$/,
   ],
   [
     'a role within a scope that nobody defined',
     HEADER + tenants('      - { email: a@b, roles: [{ role: admn }] }\n'),
-    '10:39 no role has this key; did you mean "admin"?',
+    /^10:39 no role has this key; did you mean "admin"\?$/,
   ],
   [
     'a role without an id where none is looked up',
     withTable('{ name: t }').replace(/id: 64[^,]*, /, ''),
-    '11:45 this role has no id: give it one, or look it up by its name with grants.table.roles',
+    /^11:45 this role has no id: give it one, or look it up by its name with grants\.table\.roles$/,
   ],
   [
     'a role without an id for the managed tables',
     (HEADER + tenants(ADMIN)).replace(/id: 64[^,]*, /, ''),
-    '4:10 roles.admin: "id" is missing',
+    /^4:10 roles\.admin: "id" is missing$/,
   ],
   [
     'a number for an id in the managed tables',
     (HEADER + tenants(ADMIN)).replace(/id: 64[^,]*/, 'id: 7'),
-    '4:16 roles.admin.id: expected a UUID',
+    /^4:16 roles\.admin\.id: expected a UUID$/,
   ],
   [
     'a schema in capitals for the managed tables',
@@ -126,8 +126,7 @@ test.for<[why: string, text: string, problem: string | RegExp]>([
     /schema in lower case/,
   ],
 ])('%s is refused in its place', async ([, text, problem]) => {
-  const expected = typeof problem === 'string' ? problem : expect.stringMatching(problem);
-  expect(problemsOf(await read(text))).toEqual([expected]);
+  expect(problemsOf(await read(text))).toEqual([expect.stringMatching(problem)]);
 });
 
 test('with tables of its own, a tenant may have ids of any kind and a schema in capitals', async () => {
@@ -147,11 +146,12 @@ test('one role in two scopes is two roles; in one, it is one', async () => {
   expect(seedsOf(await read(text))).toEqual([expect.objectContaining({ roles: expected })]);
 });
 
+async function digest(text: string): Promise<unknown> {
+  const result = await read(text);
+  return result.kind === 'read' ? result.digest : result;
+}
+
 test('a manifest of an earlier version keeps its digest, and every new key changes it', async () => {
-  const digest = async (text: string) => {
-    const result = await read(text);
-    return result.kind === 'read' ? result.digest : result;
-  };
   const plain = await digest(HEADER + tenants(ADMIN));
   expect(plain).toBe(DIGEST_OF_0_1);
   const scope = '{ name: t, columns: { scope: s } }';
