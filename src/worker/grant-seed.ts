@@ -33,6 +33,20 @@ export async function grantSeed(deps: GrantDeps, seed: TakenSeed, sub: Sub): Pro
   });
 }
 
+/**
+ * Whether the grants of a seed could be written, before anybody asks Cognito: a table that is missing is found out also on
+ * a day on which Cognito does not answer. `null`: they could.
+ */
+export async function verifyGrants(deps: GrantDeps, { grants }: TakenSeed): Promise<Outcome | null> {
+  const store = deps.stores(grants);
+  if (store.isVerified(grants)) return null;
+  return deps.databases.use(grants.databaseUrlEnv, async (database) => {
+    if (database.kind === 'not-configured') return failed('database-not-configured', grants.databaseUrlEnv);
+    const failure = await store.verify(database.kind === 'other' ? database.em : deps.ledger.fork(), grants);
+    return failure && failed(failure.reason, failure.cause, failure.fix);
+  });
+}
+
 interface Attempt extends WriteOptions {
   readonly database: Exclude<GrantsDatabase, { kind: 'not-configured' }>;
   readonly seed: TakenSeed;

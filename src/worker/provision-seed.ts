@@ -8,6 +8,8 @@ import type { TenantFault } from './tenant-fault.ts';
 
 export interface ProvisionDeps {
   readonly directory: UserDirectory;
+  /** `null`: grants can be written. */
+  verify(seed: TakenSeed): Promise<Outcome | null>;
   grant(seed: TakenSeed, sub: Sub): Promise<Outcome>;
   readonly tenantFaults: {
     record(seed: TakenSeed, fault: TenantFault): Promise<void>;
@@ -19,8 +21,7 @@ export interface ProvisionDeps {
 export async function provisionSeed(deps: ProvisionDeps, seed: TakenSeed, signal: AbortSignal): Promise<Outcome> {
   if (seed.sharedFault !== null) return { kind: 'blocked', reason: seed.sharedFault };
 
-  const verdict = judgeLookup(await deps.directory.find(seed.email, seed.userPool, signal), seed);
-  const outcome = verdict.kind === 'entitled' ? await deps.grant(seed, verdict.sub) : verdict;
+  const outcome = (await deps.verify(seed)) ?? (await resolveAndGrant(deps, seed, signal));
 
   if (outcome.kind === 'blocked' && isTenantFault(outcome.reason)) {
     await deps.tenantFaults.record(seed, { reason: outcome.reason, fix: outcome.fix });
@@ -28,6 +29,11 @@ export async function provisionSeed(deps: ProvisionDeps, seed: TakenSeed, signal
     await deps.tenantFaults.clear(seed);
   }
   return outcome;
+}
+
+async function resolveAndGrant({ directory, grant }: ProvisionDeps, seed: TakenSeed, signal: AbortSignal) {
+  const verdict = judgeLookup(await directory.find(seed.email, seed.userPool, signal), seed);
+  return verdict.kind === 'entitled' ? grant(seed, verdict.sub) : verdict;
 }
 
 /** The tenant was asked and gave an answer, be it one that this seed does not like. */

@@ -12,7 +12,7 @@ import { createCognitoDirectory } from './cognito/cognito-directory.ts';
 import type { UserDirectory } from './cognito/user-directory.ts';
 import { createSeedConsumer, startConsuming, stopConsuming } from './consume.ts';
 import { watchConsumption } from './consumption-watch.ts';
-import { grantSeed } from './grant-seed.ts';
+import { grantSeed, verifyGrants } from './grant-seed.ts';
 import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
 import { createGrantStores } from './grants/grant-stores.ts';
@@ -74,7 +74,9 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   await waitUntilReachable(() => askQueue(queue), { what: nameQueue(config.queue), ...boot });
 
   const stores = createGrantStores(Date.now);
-  const grant: ProvisionDeps['grant'] = (seed, sub) => grantSeed({ ledger: ledger.em, databases, stores }, seed, sub);
+  const granting = { ledger: ledger.em, databases, stores };
+  const verify: ProvisionDeps['verify'] = (seed) => verifyGrants(granting, seed);
+  const grant: ProvisionDeps['grant'] = (seed, sub) => grantSeed(granting, seed, sub);
   const tenantFaults: ProvisionDeps['tenantFaults'] = {
     record: (seed, fault) => recordTenantFault(em(), seed, fault),
     clear: (seed) => clearTenantFault(em(), seed),
@@ -85,7 +87,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     timing: config.timing,
     handle: async (job, attempt) => {
       const seed = await takeSeed(em(), job);
-      return seed && provisionSeed({ directory, grant, tenantFaults }, seed, attempt);
+      return seed && provisionSeed({ directory, verify, grant, tenantFaults }, seed, attempt);
     },
     unforeseen: (error) => failed(classifyDatabaseError(error), error),
     record: (seedId, state) => moveSeed(em(), seedId, state),

@@ -126,6 +126,19 @@ test.for<[what: string, fault: Fault]>([
   },
 );
 
+test('a table that is missing is found out before anybody asks Cognito', async ({
+  produce,
+  work,
+  cognito,
+  databaseUrl,
+}) => {
+  cognito.addPool({ id: POOL, users: [{ email: EMAIL }] });
+  await produce({ tenants: [{ grants: inFlip(LATER_TABLE), seeds: [EMAIL] }] });
+  await work();
+  await untilStates(databaseUrl, { [EMAIL]: 'blocked: grants-table-missing' });
+  expect(cognito.counts.calls.ListUsers ?? 0).toBe(0);
+});
+
 test('an index that goes while a worker runs blocks nobody', async ({ produce, databaseUrl }) => {
   await execute(databaseUrl, LATER_SHAPE);
   await using granter = await openGranter(databaseUrl);

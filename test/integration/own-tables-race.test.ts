@@ -17,8 +17,13 @@ import { platformTest } from '../support/worker.ts';
 const WORKERS = ['a', 'b', 'c', 'd'];
 const TRUST = '0b1c7f3e-1111-4222-8333-444455556666';
 
+/** What a database may set for whoever does not say which level it needs. */
+const REPEATABLE_READ = `do $$ begin execute format(
+  'alter database %I set default_transaction_isolation to %L', current_database(), 'repeatable read'); end $$`;
+
 describe.for<[name: string, shape: string, table: object, scope?: string]>([
   ['the first tables, which no index guards', FIRST_SHAPE, FIRST_TABLE],
+  ['the first tables, where transactions see no news', `${FIRST_SHAPE}; ${REPEATABLE_READ}`, FIRST_TABLE],
   [
     'the first tables, with an index added',
     `${FIRST_SHAPE}; create unique index on flip.user_role (user_id, role_id)`,

@@ -25,8 +25,16 @@ export type GrantsWritten =
   | { readonly kind: 'written'; readonly made: readonly MadeGrant[] }
   /** What was known of the table no longer fits it. Roll back, and write with `readAfresh`. */
   | { readonly kind: 'outdated' }
-  /** Roll back. `fix`: what would mend it, mostly a statement; no secrets. */
-  | { readonly kind: 'failed'; readonly reason: Reason; readonly cause: unknown; readonly fix?: string };
+  /** Roll back. */
+  | GrantsFailed;
+
+export interface GrantsFailed {
+  readonly kind: 'failed';
+  readonly reason: Reason;
+  readonly cause: unknown;
+  /** What would mend it, mostly a statement; no secrets. */
+  readonly fix?: string;
+}
 
 export interface WriteOptions {
   /** Trust nothing that was learned about the table before. */
@@ -35,6 +43,10 @@ export interface WriteOptions {
 
 /** Where the grants of a tenant are kept. */
 export interface GrantStore {
+  /** Nothing has to be asked: grants could be written a moment ago. */
+  isVerified(grants: TenantSettings['grants']): boolean;
+  /** Whether grants could be written: `null`, they could. */
+  verify(em: EntityManager, grants: TenantSettings['grants']): Promise<GrantsFailed | null>;
   /**
    * Makes the grants of one seed in the transaction of `tx`, which must be READ COMMITTED: what comes after a lock has to
    * see what was committed before it. Again, or by copies at the same time, makes no second one.

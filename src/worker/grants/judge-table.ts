@@ -1,5 +1,6 @@
 import type { GrantsTable } from '#shared/contract/tenant-settings.ts';
 import { coverGrants } from './cover-grants.ts';
+import type { Shortcomings } from './judge-role-table.ts';
 import type { ColumnFacts, TableFacts } from './read-catalog.ts';
 import { quoted, quotedTable, type Column, type TableLayout } from './table-layout.ts';
 
@@ -9,11 +10,11 @@ export type TableVerdict =
   | { readonly kind: 'unfit'; readonly reason: 'grants-table-missing' | 'grants-not-writable'; readonly fix: string };
 
 /** Pure: whether grants can be written to a tenant's own table as the manifest maps it, and how. */
-export function judgeTable(schema: string, mapping: GrantsTable, facts: TableFacts): TableVerdict {
+export function judgeTable(schema: string, mapping: GrantsTable, facts: TableFacts, roles: Shortcomings): TableVerdict {
   const { columns, constants, tenantValue } = mapping;
   const table = quotedTable(schema, mapping.name);
-  const absent = [...missing(schema, mapping, facts), ...unsuitable(table, mapping, facts)];
-  const denied = deniedRights(schema, mapping, facts);
+  const absent = [...missing(schema, mapping, facts), ...unsuitable(table, mapping, facts), ...roles.absent];
+  const denied = [...new Set([...deniedRights(schema, mapping, facts), ...roles.denied])]; // the schema may be the same
   if (absent.length > 0)
     return { kind: 'unfit', reason: 'grants-table-missing', fix: [...absent, ...denied].join(' ') };
   if (denied.length > 0) return { kind: 'unfit', reason: 'grants-not-writable', fix: denied.join(' ') };

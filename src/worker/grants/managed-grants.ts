@@ -5,6 +5,8 @@ import { writeGrants } from './write-grants.ts';
 
 /** The tables that rolecall migrates itself. */
 export const managedGrants: GrantStore = {
+  isVerified: () => true, // whoever produced the seed migrated them first
+  verify: () => Promise.resolve(null),
   async write(tx, wanted) {
     try {
       const roles = wanted.roles.flatMap(({ id }) => (id === undefined ? [] : [{ id, scope: null }]));

@@ -1,19 +1,28 @@
 import { isTransient, type Reason } from '#shared/contract/reasons.ts';
+import type { TenantSettings } from '#shared/contract/tenant-settings.ts';
 import { classifyDatabaseError } from './database-errors.ts';
 import { findRoleIds } from './find-role-ids.ts';
-import type { GrantsWritten, GrantStore } from './grant-store.ts';
-import type { TableLayouts } from './table-layouts.ts';
+import type { GrantsFailed, GrantsWritten, GrantStore } from './grant-store.ts';
+import type { TableVerdict } from './judge-table.ts';
+import type { MappedGrants, TableLayouts } from './table-layouts.ts';
 import { writeGrants } from './write-grants.ts';
 
 /** The tenant's own table: what it looks like is read from the catalog, and the verdict of a stale reading never counts. */
 export function createMappedGrants(layouts: TableLayouts): GrantStore {
   return {
+    isVerified: (grants) => layouts.isKnown(mappedGrants(grants)),
+    async verify(em, grants) {
+      try {
+        const verdict = await layouts.find(em, mappedGrants(grants), true);
+        return verdict.kind === 'unfit' ? unfit(verdict) : null;
+      } catch (cause) {
+        return { kind: 'failed', reason: classifyDatabaseError(cause), cause };
+      }
+    },
     async write(tx, wanted, { readAfresh }) {
-      const { table } = wanted.grants;
-      if (table === undefined) throw new TypeError('the tenant has no table of its own');
-      const grants = { ...wanted.grants, table };
+      const grants = mappedGrants(wanted.grants);
       let known = false;
-      const judged = (failure: Extract<GrantsWritten, { kind: 'failed' }>): GrantsWritten => {
+      const judged = (failure: GrantsFailed): GrantsWritten => {
         if (!known || isTransient(failure.reason)) return failure;
         layouts.forget(grants);
         return { kind: 'outdated' };
@@ -21,9 +30,11 @@ export function createMappedGrants(layouts: TableLayouts): GrantStore {
       try {
         const verdict = await layouts.find(tx, grants, readAfresh);
         known = verdict.known;
-        if (verdict.kind === 'unfit') return { ...verdict, kind: 'failed', cause: 'the table does not fit' };
+        if (verdict.kind === 'unfit') return unfit(verdict);
         const found = await findRoleIds(tx, grants, wanted.roles);
-        if (found.kind === 'refused') return { ...found, kind: 'failed', cause: 'the roles cannot be looked up' };
+        if (found.kind === 'unknown') {
+          return { kind: 'failed', reason: 'role-unknown', cause: 'the table of roles', fix: found.fix };
+        }
         const written = await writeGrants(tx, verdict.layout, { ...wanted, roles: found.roles });
         return written.kind === 'failed' ? judged(written) : written;
       } catch (cause) {
@@ -32,4 +43,14 @@ export function createMappedGrants(layouts: TableLayouts): GrantStore {
       }
     },
   };
+}
+
+function mappedGrants(grants: TenantSettings['grants']): MappedGrants {
+  const { table } = grants;
+  if (table === undefined) throw new TypeError('the tenant has no table of its own');
+  return { ...grants, table };
+}
+
+function unfit({ reason, fix }: Extract<TableVerdict, { kind: 'unfit' }>): GrantsFailed {
+  return { kind: 'failed', reason, cause: 'the table does not fit', fix };
 }

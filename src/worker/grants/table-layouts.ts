@@ -1,11 +1,14 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { GrantsTable, TenantSettings } from '#shared/contract/tenant-settings.ts';
+import { judgeRoleTable } from './judge-role-table.ts';
 import { judgeTable, type TableVerdict } from './judge-table.ts';
 import { readCatalog } from './read-catalog.ts';
 
 export type MappedGrants = TenantSettings['grants'] & { readonly table: GrantsTable };
 
 export interface TableLayouts {
+  /** It fitted a moment ago. */
+  isKnown(grants: MappedGrants): boolean;
   /** `known`: not read just now, so the table may have changed since. */
   find(
     tx: EntityManager,
@@ -26,18 +29,20 @@ const MAX_KEPT = 5_000;
  */
 export function createTableLayouts(now: () => number): TableLayouts {
   const kept = new Map<string, { readonly verdict: TableVerdict; readonly readAt: number }>();
+  function findKnown(key: string): TableVerdict | undefined {
+    const known = kept.get(key);
+    return known !== undefined && now() - known.readAt < MAX_AGE_MS ? known.verdict : undefined;
+  }
+
   return {
+    isKnown: (grants) => findKnown(keyOf(grants)) !== undefined,
     async find(tx, grants, readAfresh) {
       const key = keyOf(grants);
-      const known = kept.get(key);
-      if (known !== undefined && !readAfresh && now() - known.readAt < MAX_AGE_MS) {
-        return { ...known.verdict, known: true };
-      }
+      const known = readAfresh ? undefined : findKnown(key);
+      if (known !== undefined) return { ...known, known: true };
       kept.delete(key);
       const readAt = now();
-      const { schema, table } = grants;
-      const facts = await readCatalog(tx, { schema, table: table.name, scope: table.columns.scope });
-      const verdict = judgeTable(schema, table, facts);
+      const verdict = await judge(tx, grants);
       if (verdict.kind === 'fits') {
         if (kept.size >= MAX_KEPT) kept.delete(kept.keys().next().value ?? ''); // the one read longest ago
         kept.set(key, { verdict, readAt });
@@ -46,6 +51,13 @@ export function createTableLayouts(now: () => number): TableLayouts {
     },
     forget: (grants) => void kept.delete(keyOf(grants)),
   };
+}
+
+async function judge(tx: EntityManager, { schema, table }: MappedGrants): Promise<TableVerdict> {
+  const facts = await readCatalog(tx, { schema, table: table.name, scope: table.columns.scope });
+  if (table.roles === undefined) return judgeTable(schema, table, facts, { absent: [], denied: [] });
+  const place = { ...table.roles, schema: table.roles.schema ?? schema };
+  return judgeTable(schema, table, facts, judgeRoleTable(place, await readCatalog(tx, place)));
 }
 
 function keyOf({ databaseUrlEnv, schema, table }: MappedGrants): string {
