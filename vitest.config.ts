@@ -11,6 +11,8 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // Mostly they wait: for locks, delays and deadlines. More files at once than cores still save minutes.
+          maxWorkers: 3,
           expect: { poll: { timeout: 10_000 } }, // a second is little on a busy machine
         },
       },

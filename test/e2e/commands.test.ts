@@ -1,11 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { freePort } from '../../demo/free-port.ts';
 import { runCli } from '../support/cli.ts';
 import { createEmptyDatabase, deploymentTest } from '../support/deployment.ts';
 import { commandFiles } from '../support/source-facts.ts';
 import { execute } from '../support/sql.ts';
+
+/** Most of the time they wait for a process to start, or for somebody to answer. */
+const test = deploymentTest.concurrent;
 
 const ONE = { tenants: [{ seeds: ['ada@example.org'] }] };
 /** Ten seconds of asking, and the start of several processes at once on a busy machine. */
@@ -24,7 +27,7 @@ test('every command explains itself, without any environment', async () => {
   }
 });
 
-deploymentTest.for<[mistake: string, command: string, said: RegExp]>([
+test.for<[mistake: string, command: string, said: RegExp]>([
   ['an unknown command', 'prodcue', /unknown command 'prodcue'/],
   ['an unknown option', 'gate --tenat flip', /unknown option '--tenat'/],
   ['an excess argument', 'status flip', /too many arguments/],
@@ -39,13 +42,11 @@ deploymentTest.for<[mistake: string, command: string, said: RegExp]>([
   expect(stderr).toMatch(said);
 });
 
-deploymentTest(
-  'every problem of a manifest is told at once, with its place',
-  async ({ run, directory, databaseUrl }) => {
-    const path = join(directory, 'bad.yaml');
-    await writeFile(
-      path,
-      `version: 1
+test('every problem of a manifest is told at once, with its place', async ({ run, directory, databaseUrl }) => {
+  const path = join(directory, 'bad.yaml');
+  await writeFile(
+    path,
+    `version: 1
 name: flip
 roles:
   admin: { id: not-a-uuid, name: Admin, description: A role. }
@@ -56,25 +57,24 @@ tenants:
       - { email: "\${NOBODY_SET_THIS}", roles: [admin] }
       - { email: ada@example.org, roles: [amdin], onMising: skip }
 `,
-    );
-    const commands = ['validate', 'migrate', 'produce', 'up'];
-    const ended = await Promise.all(commands.map((command) => run(command, { ROLECALL_MANIFEST: path })));
-    const json = await run('validate --json', { ROLECALL_MANIFEST: path });
+  );
+  const commands = ['validate', 'migrate', 'produce', 'up'];
+  const ended = await Promise.all(commands.map((command) => run(command, { ROLECALL_MANIFEST: path })));
+  const json = await run('validate --json', { ROLECALL_MANIFEST: path });
 
-    for (const { exitCode, stdout, stderr } of ended) {
-      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
-      expect([...new Set(linesIn(stderr))]).toEqual([4, 7, 9, 10]);
-      expect(linesIn(stderr).filter((line) => line === 10)).toHaveLength(2); // an unknown role, an unknown key
-      expect(stderr).toContain('NOBODY_SET_THIS');
-    }
-    expect(json.exitCode).toBe(2);
-    expect(JSON.parse(json.stdout)).toMatchObject({ valid: false, problems: expect.arrayContaining([]) });
-    expect(JSON.parse(json.stdout).problems).toHaveLength(5);
-    expect(await execute(databaseUrl, 'select 1 from rolecall.release')).toEqual([]);
-  },
-);
+  for (const { exitCode, stdout, stderr } of ended) {
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect([...new Set(linesIn(stderr))]).toEqual([4, 7, 9, 10]);
+    expect(linesIn(stderr).filter((line) => line === 10)).toHaveLength(2); // an unknown role, an unknown key
+    expect(stderr).toContain('NOBODY_SET_THIS');
+  }
+  expect(json.exitCode).toBe(2);
+  expect(JSON.parse(json.stdout)).toMatchObject({ valid: false, problems: expect.arrayContaining([]) });
+  expect(JSON.parse(json.stdout).problems).toHaveLength(5);
+  expect(await execute(databaseUrl, 'select 1 from rolecall.release')).toEqual([]);
+});
 
-deploymentTest('every variable that is wrong is named at once, and no value is shown', async ({ run, manifest }) => {
+test('every variable that is wrong is named at once, and no value is shown', async ({ run, manifest }) => {
   await manifest(ONE);
   const wrong = {
     DATABASE_URL: 'mysql://user:hunter2@db/x',
@@ -92,7 +92,7 @@ deploymentTest('every variable that is wrong is named at once, and no value is s
   expect(ended.stderr).not.toContain('hunter2');
 });
 
-deploymentTest('validate says what the manifest holds, without a database', async ({ run, manifest }) => {
+test('validate says what the manifest holds, without a database', async ({ run, manifest }) => {
   const path = await manifest({ tenants: [{ seeds: ['ada@example.org', 'grace@example.org'] }] });
   const [people, machines] = await Promise.all(
     ['validate', 'validate --json'].map((command) => run(command, { DATABASE_URL: undefined })),
@@ -103,7 +103,7 @@ deploymentTest('validate says what the manifest holds, without a database', asyn
   expect(JSON.parse(machines?.stdout ?? '')).toMatchObject({ valid: true, name: 'flip', seeds: 2 });
 });
 
-deploymentTest('many migrations at once of an empty database all succeed', async ({ run, manifest }) => {
+test('many migrations at once of an empty database all succeed', async ({ run, manifest }) => {
   await manifest(ONE);
   await using empty = await createEmptyDatabase();
   const ended = await Promise.all([1, 2, 3].map(() => run('migrate --json', { DATABASE_URL: empty.url })));
@@ -116,7 +116,7 @@ deploymentTest('many migrations at once of an empty database all succeed', async
   ]);
 });
 
-deploymentTest('a release id always means the same manifest', async ({ run, manifest, databaseUrl }) => {
+test('a release id always means the same manifest', async ({ run, manifest, databaseUrl }) => {
   await manifest(ONE);
   expect(await run('produce --release v1')).toMatchObject({ exitCode: 0 });
   await manifest(OTHER);
@@ -127,7 +127,7 @@ deploymentTest('a release id always means the same manifest', async ({ run, mani
   expect(await execute(databaseUrl, 'select release_id from rolecall.release')).toHaveLength(1);
 });
 
-deploymentTest('where several manifests are current, the question must name one', async ({ run, manifest }) => {
+test('where several manifests are current, the question must name one', async ({ run, manifest }) => {
   await manifest(ONE);
   expect(await run('produce')).toMatchObject({ exitCode: 0 });
   await manifest({ ...ONE, name: 'relay' });
@@ -143,7 +143,7 @@ deploymentTest('where several manifests are current, the question must name one'
   expect(JSON.parse(named?.stdout ?? '')).toMatchObject({ name: 'relay', state: 'pending' });
 });
 
-deploymentTest('what nobody produced is unknown, which is closed', async ({ run, manifest }) => {
+test('what nobody produced is unknown, which is closed', async ({ run, manifest }) => {
   await using empty = await createEmptyDatabase();
   const questions = ['gate --json', 'gate --release v9 --json', 'gate --wait --timeout 1 --json'];
   const answers = await Promise.all(questions.map((question) => run(question, { DATABASE_URL: empty.url })));
@@ -158,14 +158,14 @@ deploymentTest('what nobody produced is unknown, which is closed', async ({ run,
   expect(others.map(({ exitCode }) => exitCode)).toEqual([4, 4, 4]);
 });
 
-deploymentTest('a gate that is not settled in time is exit code 4', async ({ run, manifest }) => {
+test('a gate that is not settled in time is exit code 4', async ({ run, manifest }) => {
   await manifest(ONE);
   const produced = await run('produce --wait --timeout 1'); // nobody works
   expect(produced).toMatchObject({ exitCode: 4 });
   expect(produced.stdout).toMatch(/^gate: pending/);
 });
 
-deploymentTest('a PostgreSQL that is away is exit code 5, soon', async ({ run, manifest }) => {
+test('a PostgreSQL that is away is exit code 5, soon', async ({ run, manifest }) => {
   await manifest(ONE);
   const away = { DATABASE_URL: `postgres://user:hunter2@127.0.0.1:${await freePort()}/x` };
   const commands = ['produce', 'ops', 'work', 'gate --wait --timeout 1', 'status', 'replay --all'];
@@ -176,35 +176,29 @@ deploymentTest('a PostgreSQL that is away is exit code 5, soon', async ({ run, m
   expect(ended.filter(({ stdout, stderr }) => `${stdout}${stderr}`.includes('hunter2'))).toEqual([]);
 });
 
-deploymentTest(
-  'a Redis that is away is exit code 5, soon, and nothing is recorded',
-  async ({ run, manifest, databaseUrl }) => {
-    await manifest(ONE);
-    const away = { REDIS_URL: `redis://user:hunter2@127.0.0.1:${await freePort()}` };
-    const commands = ['produce', 'up', 'work'];
-    const ended = await Promise.all(commands.map((command) => run(command, away)));
+test('a Redis that is away is exit code 5, soon, and nothing is recorded', async ({ run, manifest, databaseUrl }) => {
+  await manifest(ONE);
+  const away = { REDIS_URL: `redis://user:hunter2@127.0.0.1:${await freePort()}` };
+  const commands = ['produce', 'up', 'work'];
+  const ended = await Promise.all(commands.map((command) => run(command, away)));
 
-    expect(ended.map(({ exitCode }, at) => [commands[at], exitCode])).toEqual(commands.map((command) => [command, 5]));
-    expect(Math.max(...ended.map(({ tookMs }) => tookMs))).toBeLessThan(SOON_MS);
-    expect(ended.filter(({ stdout, stderr }) => `${stdout}${stderr}`.includes('hunter2'))).toEqual([]);
-    expect(await execute(databaseUrl, 'select 1 from rolecall.release')).toEqual([]);
-  },
-);
+  expect(ended.map(({ exitCode }, at) => [commands[at], exitCode])).toEqual(commands.map((command) => [command, 5]));
+  expect(Math.max(...ended.map(({ tookMs }) => tookMs))).toBeLessThan(SOON_MS);
+  expect(ended.filter(({ stdout, stderr }) => `${stdout}${stderr}`.includes('hunter2'))).toEqual([]);
+  expect(await execute(databaseUrl, 'select 1 from rolecall.release')).toEqual([]);
+});
 
-deploymentTest(
-  'a replay while Redis is away changes nothing',
-  async ({ run, manifest, serve, cognito, databaseUrl }) => {
-    await manifest({ tenants: [{ seeds: ['nobody@example.org'] }] });
-    cognito.addPool({ id: 'eu-west-2_AbCdEfGhI' });
-    await serve('work');
-    expect(await run('produce --wait --timeout 20')).toMatchObject({ exitCode: 3 });
+test('a replay while Redis is away changes nothing', async ({ run, manifest, serve, cognito, databaseUrl }) => {
+  await manifest({ tenants: [{ seeds: ['nobody@example.org'] }] });
+  cognito.addPool({ id: 'eu-west-2_AbCdEfGhI' });
+  await serve('work');
+  expect(await run('produce --wait --timeout 20')).toMatchObject({ exitCode: 3 });
 
-    const ended = await run('replay --all', { REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
+  const ended = await run('replay --all', { REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
 
-    expect(ended.exitCode).toBe(5);
-    expect(await execute(databaseUrl, 'select state from rolecall.seed')).toEqual([{ state: 'blocked' }]);
-  },
-);
+  expect(ended.exitCode).toBe(5);
+  expect(await execute(databaseUrl, 'select state from rolecall.seed')).toEqual([{ state: 'blocked' }]);
+});
 
 function linesIn(text: string): number[] {
   return [...text.matchAll(/bad\.yaml:(\d+):\d+/g)].map(([, line]) => Number(line));

@@ -28,6 +28,8 @@ const test = base
       );
   });
 
+const redisTest = inject('redisUrl') === null ? test.skip : test.concurrent;
+
 test('npm run demo -- --once shows everyone granted and the gate open, within 15 seconds', async ({ demo, temp }) => {
   const { exitCode, stdout, stderr, tookMs } = await demo('--once').ended;
 
@@ -39,7 +41,8 @@ test('npm run demo -- --once shows everyone granted and the gate open, within 15
   expect(await readdir(temp)).toEqual([]);
 });
 
-test('a blocked demo says what to do, and doing it opens the gate', async ({ demo, temp }) => {
+// From here on several demos run at once: mostly they wait.
+test.concurrent('a blocked demo says what to do, and doing it opens the gate', async ({ demo, temp }) => {
   const running = demo('--scenario blocked');
   await running.untilSays(/Ctrl-C ends it/);
   expect(running.stdout).toMatch(/^flip +admin\.three@example\.org +admin +blocked \(user-missing\)$/m);
@@ -61,13 +64,13 @@ test('a blocked demo says what to do, and doing it opens the gate', async ({ dem
   expect(isAlive(server ?? 0), 'its PostgreSQL').toBe(false);
 });
 
-test('a blocked demo that is run once exits with the gate’s code and the advice', async ({ demo }) => {
+test.concurrent('a blocked demo that is run once exits with the gate’s code and the advice', async ({ demo }) => {
   const { exitCode, stdout } = await demo('--scenario blocked --once').ended;
   expect(exitCode).toBe(3);
   expect(stdout).toMatch(/flip: 1 × user-missing\n.*\n +Create the user in the pool .* then replay\./);
 });
 
-test('an outage is survived degraded, and heals, while other demos come and go', async ({ demo, temp }) => {
+test.concurrent('an outage is survived degraded, and heals, while other demos come and go', async ({ demo, temp }) => {
   const outage = demo('--scenario outage --once');
   await outage.untilSays(/recorded: 5 seeds/);
   const beside = await demo('--once').ended;
@@ -80,7 +83,7 @@ test('an outage is survived degraded, and heals, while other demos come and go',
   expect(await readdir(temp)).toEqual([]);
 });
 
-test('two demos on the usual port do not meet', async ({ demo }) => {
+test.concurrent('two demos on the usual port do not meet', async ({ demo }) => {
   const both = ['', ''].map((port) => demo('', { PORT: port }));
   await Promise.all(both.map((running) => running.untilSays(/Ctrl-C ends it/)));
   const pages = both.map(({ stdout }) => /^Page: +(\S+)$/m.exec(stdout)?.[1] ?? '');
@@ -93,23 +96,20 @@ test('two demos on the usual port do not meet', async ({ demo }) => {
   expect(gates[0]?.release).not.toBe(gates[1]?.release);
 });
 
-test.skipIf(inject('redisUrl') === null)(
-  'a lent Redis holds the queue, also of the next demo',
-  async ({ demo, onTestFinished }) => {
-    const REDIS_URL = `${inject('redisUrl')}/${process.env['VITEST_POOL_ID'] ?? 0}`;
-    await flush(REDIS_URL);
-    onTestFinished(() => flush(REDIS_URL));
+redisTest('a lent Redis holds the queue, also of the next demo', async ({ demo, onTestFinished }) => {
+  const REDIS_URL = `${inject('redisUrl')}/${process.env['VITEST_POOL_ID'] ?? 0}`;
+  await flush(REDIS_URL);
+  onTestFinished(() => flush(REDIS_URL));
 
-    for (const _ of [1, 2]) {
-      const { exitCode, stdout } = await demo('--once', { REDIS_URL }).ended;
-      expect(exitCode).toBe(0);
-      expect(stdout).toContain('Queue: Redis, the one of REDIS_URL');
-      expect(stdout).toMatch(/^gate open$/m);
-    }
-  },
-);
+  for (const _ of [1, 2]) {
+    const { exitCode, stdout } = await demo('--once', { REDIS_URL }).ended;
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('Queue: Redis, the one of REDIS_URL');
+    expect(stdout).toMatch(/^gate open$/m);
+  }
+});
 
-test('a demo that is stopped while it starts leaves nothing behind', async ({ demo, temp }) => {
+test.concurrent('a demo that is stopped while it starts leaves nothing behind', async ({ demo, temp }) => {
   const running = demo();
   await running.untilSays(/PostgreSQL: embedded/);
   running.kill('SIGINT');
@@ -117,7 +117,9 @@ test('a demo that is stopped while it starts leaves nothing behind', async ({ de
   expect(await readdir(temp)).toEqual([]);
 });
 
-test('AWS keys of the shell never reach the emulator, and a mistyped option is refused', async ({ demo }) => {
+test.concurrent('AWS keys of the shell never reach the emulator, and a mistyped option is refused', async ({
+  demo,
+}) => {
   const [plain, mistyped] = await Promise.all([
     demo('--once', { AWS_PROFILE: 'nobody', AWS_ENDPOINT_URL: 'http://127.0.0.1:1', AWS_REGION: 'us-east-1' }).ended,
     demo('--scenario blokced').ended,

@@ -81,7 +81,13 @@ describeOnBothDeployments('a run with failures and retries', (test) => {
     const board = '/board/api/queues';
     const statuses = ['latest', 'active', 'waiting', 'prioritized', 'completed', 'failed', 'delayed'];
     const paths = [
-      ...['/', '/gate', '/metrics', '/livez', '/readyz', '/board', board],
+      '/',
+      '/gate',
+      '/metrics',
+      '/livez',
+      '/readyz',
+      '/board',
+      board,
       ...statuses.map((status) => `${board}?activeQueue=rolecall&status=${status}&page=1&jobsPerPage=50`),
       ...jobs.flatMap((job) => [`${board}/rolecall/${job}`, `${board}/rolecall/${job}/logs`]),
     ];

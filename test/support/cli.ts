@@ -93,4 +93,9 @@ function startProcess(
 }
 
 /** What any process needs; nothing of AWS or rolecall leaks in from the shell that runs the tests. */
-const BASE: Env = { PATH: process.env['PATH'], HOME: process.env['HOME'], TMPDIR: process.env['TMPDIR'] };
+const BASE: Env = {
+  PATH: process.env['PATH'],
+  HOME: process.env['HOME'],
+  TMPDIR: process.env['TMPDIR'],
+  NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/rolecall'), // halves what a short command costs
+};

@@ -37,7 +37,7 @@ const MAY_BE_IMPORTED_IN: Readonly<Record<string, readonly string[]>> = {
   fastify: ['shared/runtime', 'ops'],
   ioredis: ['shared/queue', 'worker/pacing'],
   'p-retry': ['shared/runtime', 'shared/ledger', 'worker/cognito'],
-  pg: ['producer/migrate.ts'],
+  pg: ['producer/migrate.ts', 'shared/ledger/release-lost-clients.ts'],
   pino: ['shared/runtime/logger.ts'],
   'prom-client': ['shared/runtime', 'worker', 'ops', 'up.command.ts'],
   yaml: ['producer/manifest'],

@@ -68,7 +68,9 @@ const UserPool = z.strictObject({
     .positive()
     .max(1_000_000)
     .default(20)
-    .describe("rolecall's share of the ListUsers quota, which all pools of an account and region use together."),
+    .describe(
+      "rolecall's share of the ListUsers quota, which all pools of an account and region use together. Recorded; workers do not pace by it.",
+    ),
 });
 
 const Identity = z.strictObject({
