@@ -126,6 +126,20 @@ test.for<[what: string, fault: Fault]>([
   },
 );
 
+test.for([
+  ['role', 'delete from flip.roles', 'role-unknown'],
+  [
+    'user',
+    'create table flip.users (id uuid primary key); alter table flip.user_role add foreign key (user_id) references flip.users',
+    'grants-refused',
+  ],
+] as const)('a foreign key that lacks the %s says so', async ([, wrong, reason], { produce, databaseUrl }) => {
+  await execute(databaseUrl, `${LATER_SHAPE}; ${wrong}`);
+  await produce({ tenants: [{ grants: inFlip(LATER_TABLE), seeds: [EMAIL] }] });
+  await using granter = await openGranter(databaseUrl);
+  expect(tally(await granter.grant())).toEqual({ [`blocked: ${reason}`]: 1 });
+});
+
 test('a table that is missing is found out before anybody asks Cognito', async ({
   produce,
   work,

@@ -33,6 +33,7 @@ export function judgeTable(schema: string, mapping: GrantsTable, facts: TableFac
       tenant: tenant === undefined ? null : { ...column(tenant), value: tenantValue ?? null },
       constants: Object.entries(constants).map(([name, value]) => ({ ...column(name), value })),
       arbiters: coverGrants(key, facts.uniqueIndexes),
+      roleKeys: facts.foreignKeys.filter((each) => each.columns.includes(roleId)).map(({ name }) => name),
     },
   };
 }

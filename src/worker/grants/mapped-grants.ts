@@ -22,6 +22,7 @@ export function createMappedGrants(layouts: TableLayouts): GrantStore {
     async write(tx, wanted, { readAfresh }) {
       const grants = mappedGrants(wanted.grants);
       let known = false;
+      let roleKeys: readonly string[] = [];
       const judged = (failure: GrantsFailed): GrantsWritten => {
         if (!known || isTransient(failure.reason)) return failure;
         layouts.forget(grants);
@@ -31,6 +32,7 @@ export function createMappedGrants(layouts: TableLayouts): GrantStore {
         const verdict = await layouts.find(tx, grants, readAfresh);
         known = verdict.known;
         if (verdict.kind === 'unfit') return unfit(verdict);
+        ({ roleKeys } = verdict.layout);
         const found = await findRoleIds(tx, grants, wanted.roles);
         if (found.kind === 'unknown') {
           return { kind: 'failed', reason: 'role-unknown', cause: 'the table of roles', fix: found.fix };
@@ -38,11 +40,17 @@ export function createMappedGrants(layouts: TableLayouts): GrantStore {
         const written = await writeGrants(tx, verdict.layout, { ...wanted, roles: found.roles });
         return written.kind === 'failed' ? judged(written) : written;
       } catch (cause) {
-        const reason: Reason = classifyDatabaseError(cause);
-        return judged({ kind: 'failed', reason, cause });
+        return judged({ kind: 'failed', reason: classify(cause, roleKeys), cause });
       }
     },
   };
+}
+
+/** A foreign key of the user, say, is no word about the role. */
+function classify(cause: unknown, roleKeys: readonly string[]): Reason {
+  const reason = classifyDatabaseError(cause);
+  const { constraint } = cause as { constraint?: unknown }; // of PostgreSQL's message; elsewhere there is none
+  return reason === 'role-unknown' && !roleKeys.includes(String(constraint)) ? 'grants-refused' : reason;
 }
 
 function mappedGrants(grants: TenantSettings['grants']): MappedGrants {

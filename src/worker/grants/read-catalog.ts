@@ -7,6 +7,7 @@ export interface TableFacts {
   /** `null`: there is no such table. */
   readonly columns: readonly ColumnFacts[] | null;
   readonly uniqueIndexes: readonly UniqueIndex[];
+  readonly foreignKeys: readonly { readonly name: string; readonly columns: readonly string[] }[];
 }
 
 export interface ColumnFacts {
@@ -49,13 +50,15 @@ export async function readCatalog(em: EntityManager, wanted: TableToRead): Promi
   const { user = '', exists = false, usable = false, oid = null } = found ?? {};
   const schemaFacts = { exists, usable: usable === true };
   // Without USAGE on the schema nothing in it can be used, and asking about its sequences would fail.
-  if (oid === null || !schemaFacts.usable)
-    return { user, schema: schemaFacts, columns: oid && [], uniqueIndexes: [] } as TableFacts;
+  if (oid === null || !schemaFacts.usable) {
+    return { user, schema: schemaFacts, columns: oid === null ? null : [], uniqueIndexes: [], foreignKeys: [] };
+  }
   return {
     user,
     schema: schemaFacts,
     columns: await readColumns(em, oid),
     uniqueIndexes: await readUniqueIndexes(em, oid, scope),
+    foreignKeys: await readForeignKeys(em, oid),
   };
 }
 
@@ -97,4 +100,13 @@ function readUniqueIndexes(em: EntityManager, oid: string, scope: string): Promi
     from pg_index i
     where i.indrelid = ${oid}::oid and i.indisunique and i.indisvalid and i.indimmediate and i.indexprs is null
     order by i.indexrelid`);
+}
+
+function readForeignKeys(em: EntityManager, oid: string): Promise<TableFacts['foreignKeys'][number][]> {
+  return em.execute(sql`
+    select c.conname::text as name, (
+             select jsonb_agg(a.attname::text) from pg_attribute a
+             where a.attrelid = c.conrelid and a.attnum = any(c.conkey)
+           ) as columns
+    from pg_constraint c where c.conrelid = ${oid}::oid and c.contype = 'f'`);
 }

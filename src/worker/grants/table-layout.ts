@@ -19,6 +19,8 @@ export interface TableLayout {
   readonly constants: readonly (Column & { readonly value: string })[];
   /** What follows ON CONFLICT for grants without a scope and for those with one; `null`: no unique index covers them. */
   readonly arbiters: { readonly unscoped: string | null; readonly scoped: string | null };
+  /** The foreign keys that a role must satisfy; any other is about the user, the scope or a constant. */
+  readonly roleKeys: readonly string[];
 }
 
 export function quoted(name: string): string {
@@ -44,5 +46,6 @@ export function managedLayout(schema: string): TableLayout {
     tenant: { ...column('tenant_id', 'varchar'), value: null },
     constants: [],
     arbiters: { unscoped: '("tenant_id", "user_id", "role_id")', scoped: null },
+    roleKeys: ['user_role_role_id_foreign'],
   };
 }
