@@ -33,12 +33,13 @@ export async function writeGrants(
     const roles = wanted.roles.filter(({ scope }) => (scope !== null) === scoped);
     if (roles.length === 0) continue;
     const written = await writeGroup(tx, layout, { ...wanted, roles }, scoped);
-    if (written === null)
-      return { kind: 'failed', reason: 'grants-refused', cause: 'the grant is not held afterwards' };
+    if (written === null) return NOT_HELD;
     made.push(...written);
   }
   return { kind: 'written', made };
 }
+
+const NOT_HELD = { kind: 'failed', reason: 'grants-refused', cause: 'the grant is not held afterwards' } as const;
 
 /** Grants that are all within a scope, or all without: unique indexes tell the two apart. `null`: they are not held. */
 async function writeGroup(tx: EntityManager, layout: TableLayout, wanted: GrantsToWrite, scoped: boolean) {
