@@ -12,7 +12,13 @@ export type Outcome =
   | { readonly kind: 'suspected'; readonly suspicion: Suspicion }
   | Extract<SeedState, { kind: 'skipped' }>
   | { readonly kind: 'waiting'; readonly reason: 'user-missing' }
-  | { readonly kind: 'retrying'; readonly reason: TransientReason; readonly cause: unknown }
+  | {
+      readonly kind: 'retrying';
+      readonly reason: TransientReason;
+      readonly cause: unknown;
+      /** Something was suspected before: then the seed stays pending, as the gate would tolerate `retrying`. */
+      readonly suspicion?: Suspicion;
+    }
   | { readonly kind: 'blocked'; readonly reason: BlockingReason; readonly cause?: unknown };
 
 /** The second table: the class of a reason decides between trying again and stopping the rollout. */

@@ -4,10 +4,17 @@ import type { TakenSeed } from './take-seed.ts';
 
 type Tenant = Pick<TakenSeed, 'run' | 'tenant'>;
 
-/** One definitive answer for the tenant's other seeds, which need not ask again. Again makes it newer than a replay. */
-export async function recordTenantFault(em: EntityManager, { run, tenant }: Tenant, reason: ReasonOf<'tenant'>) {
+/**
+ * One definitive answer for the tenant's other seeds, which need not ask again. It is as old as the question: an answer
+ * that was asked for before the cause was mended, and came after the replay, says nothing about the replayed seeds.
+ */
+export async function recordTenantFault(
+  em: EntityManager,
+  { run, tenant, takenAt }: Tenant & Pick<TakenSeed, 'takenAt'>,
+  reason: ReasonOf<'tenant'>,
+) {
   await em.execute(sql`
-    update rolecall.release_tenant set fault_reason = ${reason}, fault_at = clock_timestamp()
+    update rolecall.release_tenant set fault_reason = ${reason}, fault_at = greatest(fault_at, ${takenAt}::timestamptz)
     where run = ${run} and tenant = ${tenant}`);
 }
 
