@@ -13,7 +13,9 @@ test('the migrations of the ledger build what its entities describe', async ({ d
 });
 
 test('the migrations of the managed tables build what their entities describe', async ({ databaseUrl }) => {
-  expect(await difference(managedTablesOptions({ url: databaseUrl, schema: 'public', maxConnections: 2 }), 'public')).toBe('');
+  expect(
+    await difference(managedTablesOptions({ url: databaseUrl, schema: 'public', maxConnections: 2 }), 'public'),
+  ).toBe('');
 });
 
 test('twenty processes migrate an empty database at once, two schemas in it', async ({ databaseUrl }) => {
