@@ -1,7 +1,9 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
+import pRetry from 'p-retry';
 import { ConfigError } from '#shared/config/env.ts';
 import type { ManifestName, ReleaseId, RunId } from '#shared/contract/ids.ts';
 import { sourcesOf } from '#shared/contract/seed-state.ts';
+import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
 import type { Manifest } from './manifest/manifest.ts';
 import { planSeeds, type PlannedSeed } from './plan-seeds.ts';
 
@@ -26,6 +28,17 @@ export interface RecordedRun {
  * is a new run. The same release id with another manifest is refused.
  */
 export async function recordRun(em: EntityManager, wanted: RunToRecord): Promise<RecordedRun> {
+  // An operator's replay and the end of an older run lock the same seeds, each in an order of its own.
+  return pRetry(() => recordOnce(em, wanted), {
+    retries: 3,
+    minTimeout: 50,
+    shouldRetry: ({ error }) => codeOf(error) === DEADLOCK_DETECTED,
+  });
+}
+
+const DEADLOCK_DETECTED = '40P01';
+
+async function recordOnce(em: EntityManager, wanted: RunToRecord): Promise<RecordedRun> {
   const { name } = wanted.manifest;
   return em.transactional(async (tx) => {
     await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`rolecall produce ${name}`}, 0))`);

@@ -74,7 +74,7 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
       if (error instanceof DelayedError || error instanceof UnrecoverableError || error instanceof TryAgain)
         throw error;
       // The verdict could not be written down. The job must come back with it, whatever it was.
-      log.warn({ jobId: job.id, cause: describeError(error) }, 'the ledger did not take the outcome; trying again');
+      log.warn({ jobId: job.id, cause: describeError(error) }, 'the outcome could not be written down; trying again');
       throw new TryAgain('database-unavailable', backoffMs(job.attemptsMade + 1, timing.backoff), error);
     }
   }
@@ -103,9 +103,13 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
         return postpone(job, token, at);
       }
       case 'retrying': {
-        const { reason, cause } = outcome;
+        const { reason, cause, suspicion } = outcome;
         const delayMs = backoffMs(job.attemptsMade + 1, timing.backoff); // one number for the ledger and the queue
-        await record(seedId, { kind: 'retrying', reason, nextAttemptAt: new Date(now() + delayMs) });
+        const nextAttemptAt = new Date(now() + delayMs);
+        await record(
+          seedId,
+          suspicion ? { kind: 'pending', suspicion, nextAttemptAt } : { kind: 'retrying', reason, nextAttemptAt },
+        );
         throw new TryAgain(reason, delayMs, cause);
       }
       case 'blocked':

@@ -1,7 +1,7 @@
 import type { Sub } from '#shared/contract/ids.ts';
 import { isTenantFault } from '#shared/contract/reasons.ts';
 import type { UserDirectory } from './cognito/user-directory.ts';
-import { judgeLookup } from './judge-lookup.ts';
+import { judgeLookup, keepSuspicion } from './judge-lookup.ts';
 import type { Outcome } from './outcome.ts';
 import type { TakenSeed } from './take-seed.ts';
 import type { TenantFault } from './tenant-fault.ts';
@@ -21,7 +21,8 @@ export interface ProvisionDeps {
 export async function provisionSeed(deps: ProvisionDeps, seed: TakenSeed, signal: AbortSignal): Promise<Outcome> {
   if (seed.sharedFault !== null) return { kind: 'blocked', reason: seed.sharedFault };
 
-  const outcome = (await deps.verify(seed)) ?? (await resolveAndGrant(deps, seed, signal));
+  const unfit = await deps.verify(seed);
+  const outcome = unfit === null ? await resolveAndGrant(deps, seed, signal) : keepSuspicion(unfit, seed);
 
   if (outcome.kind === 'blocked' && isTenantFault(outcome.reason)) {
     await deps.tenantFaults.record(seed, { reason: outcome.reason, fix: outcome.fix });

@@ -23,6 +23,8 @@ export interface TakenSeed {
   readonly grants: TenantSettings['grants'];
   /** A definitive answer that another seed of the tenant got, and that speaks for this one as well. */
   readonly sharedFault: ReasonOf<'tenant'> | null;
+  /** By the database's clock, as it stands beside the times of replays. */
+  readonly takenAt: string;
   /** Some fault of the tenant stands in the ledger, be it older than a replay of this seed. */
   readonly tenantHasFault: boolean;
 }
@@ -44,6 +46,7 @@ const Row = z.object({
     .transform((reason) => reason as ReasonOf<'tenant'>) // written by record-tenant-fault alone
     .nullable(),
   replayed_after_fault: z.boolean().nullable(),
+  taken_at: z.string(),
 });
 
 /**
@@ -53,7 +56,8 @@ const Row = z.object({
 export async function takeSeed(em: EntityManager, { run, seedId }: { run: RunId; seedId: SeedId }) {
   const [found] = await em.execute<unknown[]>(sql`
     select s.id, s.run, s.tenant, s.email, s.roles, s.on_missing, s.mode, s.state, s.suspected_reason, s.sightings,
-           t.settings, t.fault_reason, s.replayed_at > t.fault_at as replayed_after_fault
+           t.settings, t.fault_reason, s.replayed_at > t.fault_at as replayed_after_fault,
+           clock_timestamp()::text as taken_at
     from rolecall.seed s join rolecall.release_tenant t on t.run = s.run and t.tenant = s.tenant
     where s.id = ${seedId} and s.run = ${run}`);
   if (found === undefined) return null;
@@ -105,6 +109,7 @@ function toTakenSeed(row: z.infer<typeof Row>): TakenSeed {
     onMissing: on_missing,
     suspicion: suspected_reason === null ? null : { reason: suspected_reason, sightings },
     sharedFault: row.replayed_after_fault === true ? null : fault_reason,
+    takenAt: row.taken_at,
     tenantHasFault: fault_reason !== null,
   };
 }

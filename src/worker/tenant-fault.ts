@@ -10,11 +10,18 @@ export interface TenantFault {
   readonly fix?: string | undefined;
 }
 
-/** One definitive answer for the tenant's other seeds, which need not ask again. Again makes it newer than a replay. */
-export async function recordTenantFault(em: EntityManager, { run, tenant }: Tenant, fault: TenantFault) {
+/**
+ * One definitive answer for the tenant's other seeds, which need not ask again. It is as old as the question: an answer
+ * that was asked for before the cause was mended, and came after the replay, says nothing about the replayed seeds.
+ */
+export async function recordTenantFault(
+  em: EntityManager,
+  { run, tenant, takenAt }: Tenant & Pick<TakenSeed, 'takenAt'>,
+  { reason, fix }: TenantFault,
+) {
   await em.execute(sql`
     update rolecall.release_tenant
-    set fault_reason = ${fault.reason}, fault_detail = ${fault.fix ?? null}, fault_at = clock_timestamp()
+    set fault_reason = ${reason}, fault_detail = ${fix ?? null}, fault_at = greatest(fault_at, ${takenAt}::timestamptz)
     where run = ${run} and tenant = ${tenant}`);
 }
 

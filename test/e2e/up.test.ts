@@ -37,9 +37,9 @@ describeOnBothDeployments('up', (test) => {
     expect(await server.process.ended).toMatchObject({ exitCode: 0, stdout: '' });
   });
 
-  test('lets the job that runs finish when SIGTERM comes', async ({ manifest, serve, cognito, databaseUrl }) => {
+  test('lets the job that runs finish when SIGTERM comes', async ({ manifest, serve, cognito, databaseUrl, queue }) => {
     cognito.addPool({ id: POOL, users: [{ email: ADA }] });
-    cognito.setLatency(1_500);
+    cognito.setLatency(2_500);
     await manifest({ tenants: [{ seeds: [ADA] }] });
     const { process } = await serve('up');
     await untilAsked(cognito);
@@ -49,6 +49,7 @@ describeOnBothDeployments('up', (test) => {
     expect(await process.ended).toMatchObject({ exitCode: 0 });
     expect(process.stderr).toContain('"msg":"stopping"');
     expect(await statesOf(databaseUrl)).toEqual({ [ADA]: 'granted' });
+    expect(await queue.getJobCounts('active', 'completed')).toEqual({ active: 0, completed: 1 });
   });
 });
 

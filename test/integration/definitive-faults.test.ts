@@ -4,6 +4,10 @@ import { failedJobs, grantsIn, keepHistory, retryFailedJobs, untilCounts, untilS
 import { people, POOL, writeOut, type TenantSketch } from '../support/manifest.ts';
 import { produceManifest } from '../support/produce.ts';
 import { execute } from '../support/sql.ts';
+import { recordedSeeds } from '../support/recorded-seeds.ts';
+import { moveSeed, moveSeeds } from '#shared/ledger/move-seed.ts';
+import { takeSeed } from '../../src/worker/take-seed.ts';
+import { recordTenantFault } from '../../src/worker/tenant-fault.ts';
 import { describeOnBothPlatforms, platformTest as test } from '../support/worker.ts';
 
 const EMAIL = 'ada@example.org';
@@ -140,6 +144,36 @@ test('a missing user keeps the seed pending until the second look', async ({ cog
   await untilStates(databaseUrl, { [EMAIL]: 'blocked: user-missing' });
   expect((await history())[EMAIL]).toEqual(['pending', 'pending', 'blocked: user-missing']);
   expect(cognito.counts.byEmail[EMAIL]).toBe(2);
+});
+
+test('a blip between the two looks leaves the seed pending', async ({ cognito, produce, work, databaseUrl }) => {
+  cognito.addPool({ id: POOL });
+  const history = await keepHistory(databaseUrl);
+  await produce({ tenants: [{ seeds: [EMAIL] }] }, 'v1');
+  await work({ ROLECALL_MISSING_RECHECK_MS: '1000' });
+  await expect.poll(() => cognito.counts.byEmail[EMAIL], { timeout: 5_000 }).toBe(1);
+  cognito.setFault({ kind: 'error', name: 'TooManyRequestsException', times: 3 });
+  await untilStates(databaseUrl, { [EMAIL]: 'blocked: user-missing' });
+  expect(new Set((await history())[EMAIL])).toEqual(new Set(['pending', 'blocked: user-missing']));
+  expect(cognito.counts.byEmail[EMAIL]).toBe(5);
+});
+
+test('an answer that was asked for before a replay says nothing about the replayed seeds', async ({
+  ledger,
+  produce,
+}) => {
+  await produce({ tenants: [{ seeds: [EMAIL, 'other@example.org'] }] }, 'v1');
+  const em = () => ledger.em.fork();
+  const [asking, replayed] = await recordedSeeds(ledger);
+  if (asking === undefined || replayed === undefined) throw new Error('two seeds were produced');
+  const late = await takeSeed(em(), asking);
+  await moveSeed(em(), replayed.seedId, { kind: 'blocked', reason: 'access-denied' });
+  await moveSeeds(em(), [replayed.seedId], { kind: 'pending', suspicion: null });
+
+  if (late) await recordTenantFault(em(), late, { reason: 'access-denied' });
+
+  expect(await takeSeed(em(), replayed)).toMatchObject({ sharedFault: null, tenantHasFault: true });
+  expect(await takeSeed(em(), asking)).toMatchObject({ sharedFault: 'access-denied' });
 });
 
 test('a user who appears between the two looks is granted', async ({ cognito, produce, work, databaseUrl }) => {

@@ -36,7 +36,7 @@ const MAY_BE_IMPORTED_IN: Readonly<Record<string, readonly string[]>> = {
   commander: ['shared/runtime'],
   fastify: ['shared/runtime', 'ops'],
   ioredis: ['shared/queue', 'worker/pacing'],
-  'p-retry': ['shared/runtime', 'shared/ledger', 'worker/cognito'],
+  'p-retry': ['shared/runtime', 'shared/ledger', 'worker/cognito', 'producer/record-run.ts'],
   pg: ['producer/migrate.ts', 'shared/ledger/release-lost-clients.ts'],
   pino: ['shared/runtime/logger.ts'],
   'prom-client': ['shared/runtime', 'worker', 'ops', 'up.command.ts'],

@@ -31,10 +31,10 @@ export async function waitUntilReachable(probe: () => Promise<unknown>, { what, 
   }
 }
 
-/** An SQLSTATE is an answer: what gave it was reached, and refused. */
+/** An SQLSTATE is an answer: what gave it was reached, and refused. It has a digit, which EPIPE has not. */
 export function unreachable(what: string, cause: unknown): UnreachableError {
   const code = codeOf(cause);
-  const verb = /^[0-9A-Z]{5}$/.test(code) ? 'refuses' : 'cannot be reached';
+  const verb = /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? 'refuses' : 'cannot be reached';
   return new UnreachableError(`${what} ${verb} (${code})`, { cause });
 }
 

@@ -131,6 +131,12 @@ test.for<[what: string, lookup: Lookup, given: JudgedSeed, expected: Outcome | E
     { kind: 'retrying', reason: 'throttled', cause: 1 },
   ],
   [
+    'a throttle between two looks forgets neither the first nor that it is no verdict',
+    { kind: 'failed', reason: 'throttled', cause: 1 },
+    seed(seen('user-missing', 1)),
+    { kind: 'retrying', reason: 'throttled', cause: 1, ...seen('user-missing', 1) },
+  ],
+  [
     'no permission blocks',
     { kind: 'failed', reason: 'access-denied', cause: 1 },
     seed(),
