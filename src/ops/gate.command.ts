@@ -4,6 +4,7 @@ import { ManifestName, ReleaseId, TenantId } from '#shared/contract/ids.ts';
 import { openLedger } from '#shared/ledger/ledger.ts';
 import { defineCommand, UsageError } from '#shared/runtime/command.ts';
 import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
+import { DEFAULT_TIMEOUT_S, isWaiting, NOT_WAITING, TIMEOUT_OPTION, waitShape } from '#shared/runtime/wait-options.ts';
 import { askGate, type GateAnswer } from './gate/ask-gate.ts';
 import { awaitGate } from './gate/await-gate.ts';
 import { countsLine, describeGate } from './gate/describe-gate.ts';
@@ -19,8 +20,6 @@ const EXIT_BY_STATE: Readonly<Record<Gate['state'], ExitCode>> = {
   unknown: EXIT.notSettled,
 };
 
-const DEFAULT_TIMEOUT_S = 300;
-
 export const gateCommand = defineCommand({
   summary: 'may this release serve? the exit code answers',
   options: [
@@ -28,7 +27,7 @@ export const gateCommand = defineCommand({
     { flags: '--release <id>', help: 'default: ROLECALL_RELEASE, else the current release' },
     { flags: '--tenant <id>', help: 'only the seeds of this tenant' },
     { flags: '--wait', help: 'ask until the gate is open or blocked' },
-    { flags: '--timeout <seconds>', help: `how long to wait (default: ${DEFAULT_TIMEOUT_S})` },
+    TIMEOUT_OPTION,
     { flags: '--json', help: 'print JSON' },
   ],
   parse: z
@@ -36,15 +35,10 @@ export const gateCommand = defineCommand({
       name: ManifestName.optional(),
       release: ReleaseId.optional(),
       tenant: TenantId.optional(),
-      wait: z.boolean().default(false),
-      timeout: z
-        .string()
-        .regex(/^\d{1,6}$/, 'expected seconds')
-        .transform(Number)
-        .optional(),
+      ...waitShape,
       json: z.boolean().default(false),
     })
-    .refine(({ wait, timeout }) => wait || timeout === undefined, { path: ['timeout'], error: 'needs --wait' }),
+    .refine(isWaiting, NOT_WAITING),
   run: ({ wait, timeout = DEFAULT_TIMEOUT_S, json, ...query }, { env, signal, out, say }) =>
     waitForGate({ env, query, timeoutS: wait ? timeout : 0, signal, out, say, json }),
 });

@@ -3,6 +3,7 @@ import type { Env } from '#shared/config/env.ts';
 import { ReleaseId, type ManifestName } from '#shared/contract/ids.ts';
 import { defineCommand, type CommandIo } from '#shared/runtime/command.ts';
 import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
+import { DEFAULT_TIMEOUT_S, isWaiting, NOT_WAITING, TIMEOUT_OPTION, waitShape } from '#shared/runtime/wait-options.ts';
 import { produce, type Produced } from './produce.ts';
 import { parseProducerConfig } from './producer-config.ts';
 
@@ -17,29 +18,22 @@ export type WaitForGate = (options: {
   readonly json: boolean;
 }) => Promise<ExitCode>;
 
-const DEFAULT_TIMEOUT_S = 300;
-
 export const createProduceCommand = (waitForGate: WaitForGate) =>
   defineCommand({
     summary: 'record the release of the manifest and enqueue its seeds',
     options: [
       { flags: '--release <id>', help: 'the id of this deploy (default: ROLECALL_RELEASE, else a fresh one)' },
       { flags: '--wait', help: 'then wait for the gate; its state decides the exit code' },
-      { flags: '--timeout <seconds>', help: `how long to wait (default: ${DEFAULT_TIMEOUT_S})` },
+      TIMEOUT_OPTION,
       { flags: '--json', help: 'print JSON' },
     ],
     parse: z
       .object({
         release: ReleaseId.optional(),
-        wait: z.boolean().default(false),
-        timeout: z
-          .string()
-          .regex(/^\d{1,6}$/, 'expected seconds')
-          .transform(Number)
-          .optional(),
+        ...waitShape,
         json: z.boolean().default(false),
       })
-      .refine(({ wait, timeout }) => wait || timeout === undefined, { path: ['timeout'], error: 'needs --wait' }),
+      .refine(isWaiting, NOT_WAITING),
     async run({ release, wait, timeout = DEFAULT_TIMEOUT_S, json }, io) {
       const { env, signal, out, say } = io;
       const produced = await produce({ config: parseProducerConfig(env), env, release, signal });
