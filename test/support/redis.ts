@@ -17,7 +17,10 @@ export async function startRedis(): Promise<RedisServer | null> {
   const port = await freePort();
   const flags = ['--bind', '127.0.0.1', '--port', `${port}`, '--dir', directory, '--save', '', '--databases', '64'];
   const child = spawn('redis-server', flags, { stdio: 'ignore' });
-  const started = await Promise.race([once(child, 'spawn').then(() => true), once(child, 'error').then(() => false)]);
+  const started = await once(child, 'spawn').then(
+    () => true,
+    () => false, // `once` rejects with the error: there is no such program
+  );
   if (!started) {
     await rm(directory, { recursive: true, force: true });
     return null;
