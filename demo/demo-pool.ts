@@ -1,10 +1,7 @@
-import type { EmulatedPool } from './cognito/emulator.ts';
+import pools from './pools.json' with { type: 'json' };
 
-/** The people whom `rolecall.yaml` beside this file names. */
-export const DEMO_POOL = {
-  id: 'eu-west-2_AbCdEfGhI',
-  region: 'eu-west-2',
-  users: ['admin.one', 'admin.two', 'admin.three', 'researcher', 'observer'].map((name) => ({
-    email: `${name}@example.org`,
-  })),
-} satisfies EmulatedPool;
+const [first] = pools;
+if (first === undefined) throw new Error('demo/pools.json holds no pool');
+
+/** The people whom `rolecall.yaml` beside this file names; the emulator on its own serves the same ones. */
+export const DEMO_POOL = first;

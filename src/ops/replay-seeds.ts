@@ -2,7 +2,7 @@ import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import { emailKey, type Email, type RunId, type TenantId } from '#shared/contract/ids.ts';
 import type { Reason } from '#shared/contract/reasons.ts';
 import { seedJobId } from '#shared/contract/seed-job.ts';
-import { moveSeeds } from '#shared/ledger/move-seed.ts';
+import { moveToPending } from '#shared/ledger/move-seed.ts';
 import { addJobs, type SeedToQueue } from '#shared/queue/add-jobs.ts';
 import type { SeedQueue } from '#shared/queue/open-queue.ts';
 
@@ -62,7 +62,7 @@ async function* takeBlocked(em: EntityManager, selection: ReplaySelection): Asyn
     const page = await em.fork().transactional(async (inside) => {
       const blocked = await lockBlocked(inside, selection, after);
       const ids = blocked.map(({ seedId }) => seedId);
-      await moveSeeds(inside, ids, { kind: 'pending', suspicion: null });
+      await moveToPending(inside, ids);
       return blocked;
     });
     if (page.length > 0) yield page;

@@ -2,7 +2,7 @@ import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import pRetry from 'p-retry';
 import { ConfigError } from '#shared/config/env.ts';
 import type { ManifestName, ReleaseId, RunId } from '#shared/contract/ids.ts';
-import { sourcesOf } from '#shared/contract/seed-state.ts';
+import { moveToSuperseded } from '#shared/ledger/move-seed.ts';
 import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
 import type { Manifest } from './manifest/manifest.ts';
 import { planSeeds, type PlannedSeed } from './plan-seeds.ts';
@@ -71,14 +71,10 @@ async function supersedeOlder(tx: EntityManager, name: ManifestName): Promise<nu
   const older = await tx.execute<{ run: string }[]>(sql`
     update rolecall.release set superseded_at = clock_timestamp()
     where name = ${name} and superseded_at is null returning run`);
-  if (older.length === 0) return 0;
-  const seeds = await tx.execute<{ count: number }[]>(sql`
-    with moved as (
-      update rolecall.seed set state = 'superseded', reason = null, next_attempt_at = null, updated_at = clock_timestamp()
-      where run in (${older.map(({ run }) => run)}) and state in (${sourcesOf('superseded')}) returning 1
-    )
-    select count(*)::int as count from moved`);
-  return seeds[0]?.count ?? 0;
+  return moveToSuperseded(
+    tx,
+    older.map(({ run }) => Number(run) as RunId), // rows of `release`, so their runs are
+  );
 }
 
 async function insertRelease(tx: EntityManager, { manifest, digest, release }: RunToRecord, seeds: number) {

@@ -5,7 +5,7 @@ import type { ReasonOf } from '#shared/contract/reasons.ts';
 import { SeedRole } from '#shared/contract/roles.ts';
 import { SEED_STATES, type SeedStateKind, type Suspicion } from '#shared/contract/seed-state.ts';
 import { GrantMode, OnMissing, TenantSettings } from '#shared/contract/tenant-settings.ts';
-import { moveSeeds } from '#shared/ledger/move-seed.ts';
+import { moveToPending } from '#shared/ledger/move-seed.ts';
 
 /** A seed that needs work, with all that is needed to do it. */
 export interface TakenSeed {
@@ -43,7 +43,7 @@ const Row = z.object({
   settings: TenantSettings,
   fault_reason: z
     .string()
-    .transform((reason) => reason as ReasonOf<'tenant'>) // written by record-tenant-fault alone
+    .transform((reason) => reason as ReasonOf<'tenant'>) // written by tenant-fault.ts alone
     .nullable(),
   replayed_after_fault: z.boolean().nullable(),
   taken_at: z.string(),
@@ -68,7 +68,7 @@ export async function takeSeed(em: EntityManager, { run, seedId }: { run: RunId;
     case 'superseded':
       return null;
     case 'blocked': {
-      const replayed = await moveSeeds(em, [row.id], { kind: 'pending', suspicion: null });
+      const replayed = await moveToPending(em, [row.id]);
       return replayed.length === 0
         ? null
         : toTakenSeed({ ...row, state: 'pending', suspected_reason: null, replayed_after_fault: true });

@@ -5,7 +5,7 @@ import { people, POOL, writeOut, type TenantSketch } from '../support/manifest.t
 import { produceManifest } from '../support/produce.ts';
 import { execute } from '../support/sql.ts';
 import { recordedSeeds } from '../support/recorded-seeds.ts';
-import { moveSeed, moveSeeds } from '#shared/ledger/move-seed.ts';
+import { moveSeed, moveToPending } from '#shared/ledger/move-seed.ts';
 import { takeSeed } from '../../src/worker/take-seed.ts';
 import { recordTenantFault } from '../../src/worker/tenant-fault.ts';
 import { describeOnBothPlatforms, platformTest as test } from '../support/worker.ts';
@@ -168,7 +168,7 @@ test('an answer that was asked for before a replay says nothing about the replay
   if (asking === undefined || replayed === undefined) throw new Error('two seeds were produced');
   const late = await takeSeed(em(), asking);
   await moveSeed(em(), replayed.seedId, { kind: 'blocked', reason: 'access-denied' });
-  await moveSeeds(em(), [replayed.seedId], { kind: 'pending', suspicion: null });
+  await moveToPending(em(), [replayed.seedId]);
 
   if (late) await recordTenantFault(em(), late, { reason: 'access-denied' });
 

@@ -1,6 +1,6 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
-import type { SeedId } from '#shared/contract/ids.ts';
-import { sourcesOf, type SeedState, type SeedStateKind } from '#shared/contract/seed-state.ts';
+import type { RunId, SeedId } from '#shared/contract/ids.ts';
+import { sourcesOf, type SeedState } from '#shared/contract/seed-state.ts';
 
 /**
  * Moves a seed, in one guarded statement. `false`: the seed is where `next` cannot be reached from, because a copy of
@@ -15,19 +15,31 @@ export async function moveSeed(em: EntityManager, id: SeedId, next: SeedState): 
   return moved.length === 1;
 }
 
-/** Moves many at once where no worker's attempt is behind it: a replay, or a newer run. Returns those that moved. */
-export async function moveSeeds(
-  em: EntityManager,
-  ids: readonly SeedId[],
-  next: Extract<SeedState, { kind: 'pending' | 'superseded' }>,
-): Promise<SeedId[]> {
+/**
+ * A replay: blocked seeds go back to work, and a fault of the tenant that is older no longer speaks for them. No worker's
+ * attempt is behind it. Returns those that moved.
+ */
+export async function moveToPending(em: EntityManager, ids: readonly SeedId[]): Promise<SeedId[]> {
   if (ids.length === 0) return [];
   const moved = await em.execute<{ id: string }[]>(sql`
     update rolecall.seed
-    set ${columnsOf(next)}, ${replayedAt(next.kind)}, updated_at = clock_timestamp()
-    where id = any(${`{${ids.join()}}`}::bigint[]) and state in (${sourcesOf(next.kind)})
+    set ${columnsOf({ kind: 'pending', suspicion: null })}, replayed_at = clock_timestamp(), updated_at = clock_timestamp()
+    where id = any(${`{${ids.join()}}`}::bigint[]) and state in (${sourcesOf('pending')})
     returning id`);
   return moved.map(({ id }) => Number(id) as SeedId); // a row of `seed`, so its id is one
+}
+
+/** A newer run: what is unsettled of these will not be worked on any more. Returns how many seeds that are. */
+export async function moveToSuperseded(em: EntityManager, runs: readonly RunId[]): Promise<number> {
+  if (runs.length === 0) return 0;
+  const [moved] = await em.execute<{ count: number }[]>(sql`
+    with moved as (
+      update rolecall.seed
+      set state = 'superseded', reason = null, next_attempt_at = null, updated_at = clock_timestamp()
+      where run in (${runs}) and state in (${sourcesOf('superseded')}) returning 1
+    )
+    select count(*)::int as count from moved`);
+  return moved?.count ?? 0;
 }
 
 function columnsOf(next: SeedState) {
@@ -37,11 +49,6 @@ function columnsOf(next: SeedState) {
   return kind === 'pending'
     ? sql`${columns}, suspected_reason = ${suspicion?.reason ?? null}, sightings = ${suspicion?.sightings ?? 0}`
     : columns;
-}
-
-/** A fault of the tenant that is older than the replay no longer speaks for the seed. */
-function replayedAt(kind: SeedStateKind) {
-  return kind === 'pending' ? sql`replayed_at = clock_timestamp()` : sql`replayed_at = replayed_at`;
 }
 
 const EMPTY = { reason: null, sub: null, nextAttemptAt: null, suspicion: null } as const;
