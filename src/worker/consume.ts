@@ -83,6 +83,8 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
     switch (outcome.kind) {
       case 'overtaken':
         return 'nothing to do';
+      case 'paced': // no verdict, and no attempt either: what the ledger says of it stays true
+        return postpone(job, token, now() + outcome.waitMs);
       case 'granted': // the ledger knows: it was settled together with the grants
         settled(outcome);
         return `granted, ${outcome.added} new`;

@@ -8,6 +8,8 @@ export type Outcome =
   | { readonly kind: 'granted'; readonly sub: Sub; readonly added: number }
   /** A copy of this job was faster, or a newer run took over. */
   | { readonly kind: 'overtaken' }
+  /** Its turn to ask Cognito is later, and nothing was asked. */
+  | { readonly kind: 'paced'; readonly waitMs: number }
   /** A definitive answer that counts only when it comes again. */
   | { readonly kind: 'suspected'; readonly suspicion: Suspicion }
   | Extract<SeedState, { kind: 'skipped' }>

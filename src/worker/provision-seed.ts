@@ -1,13 +1,14 @@
 import type { Sub } from '#shared/contract/ids.ts';
 import { isTenantFault } from '#shared/contract/reasons.ts';
-import type { UserDirectory } from './cognito/user-directory.ts';
 import { judgeLookup, keepSuspicion } from './judge-lookup.ts';
 import type { Outcome } from './outcome.ts';
+import type { Resolution } from './resolve-seed.ts';
 import type { TakenSeed } from './take-seed.ts';
 import type { TenantFault } from './tenant-fault.ts';
 
 export interface ProvisionDeps {
-  readonly directory: UserDirectory;
+  /** Who the seed's email is, as soon as it may be asked. */
+  resolve(seed: TakenSeed, signal: AbortSignal): Promise<Resolution>;
   /** `null`: grants can be written. */
   verify(seed: TakenSeed): Promise<Outcome | null>;
   grant(seed: TakenSeed, sub: Sub): Promise<Outcome>;
@@ -32,8 +33,10 @@ export async function provisionSeed(deps: ProvisionDeps, seed: TakenSeed, signal
   return outcome;
 }
 
-async function resolveAndGrant({ directory, grant }: ProvisionDeps, seed: TakenSeed, signal: AbortSignal) {
-  const verdict = judgeLookup(await directory.find(seed.email, seed.userPool, signal), seed);
+async function resolveAndGrant({ resolve, grant }: ProvisionDeps, seed: TakenSeed, signal: AbortSignal) {
+  const resolution = await resolve(seed, signal);
+  if (resolution.kind === 'paced') return resolution;
+  const verdict = judgeLookup(resolution, seed);
   return verdict.kind === 'entitled' ? grant(seed, verdict.sub) : verdict;
 }
 

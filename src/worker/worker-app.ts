@@ -19,6 +19,7 @@ import { createGrantStores } from './grants/grant-stores.ts';
 import { failed } from './outcome.ts';
 import { provisionSeed, type ProvisionDeps } from './provision-seed.ts';
 import { reconcile } from './reconcile.ts';
+import { resolveSeed } from './resolve-seed.ts';
 import { startPeriodic } from './start-periodic.ts';
 import { takeSeed } from './take-seed.ts';
 import { clearTenantFault, recordTenantFault } from './tenant-fault.ts';
@@ -75,6 +76,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
 
   const stores = createGrantStores(Date.now);
   const granting = { ledger: ledger.em, databases, stores };
+  const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed({ directory }, seed, attempt);
   const verify: ProvisionDeps['verify'] = (seed) => verifyGrants(granting, seed);
   const grant: ProvisionDeps['grant'] = (seed, sub) => grantSeed(granting, seed, sub);
   const tenantFaults: ProvisionDeps['tenantFaults'] = {
@@ -87,7 +89,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     timing: config.timing,
     handle: async (job, attempt) => {
       const seed = await takeSeed(em(), job);
-      return seed && provisionSeed({ directory, verify, grant, tenantFaults }, seed, attempt);
+      return seed && provisionSeed({ resolve, verify, grant, tenantFaults }, seed, attempt);
     },
     unforeseen: (error) => failed(classifyDatabaseError(error), error),
     record: (seedId, state) => moveSeed(em(), seedId, state),
