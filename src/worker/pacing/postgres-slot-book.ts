@@ -36,7 +36,7 @@ export function createPostgresSlotBook(em: () => EntityManager): SlotBook {
       const rows = await em().execute<(Row & { wait_ms: number })[]>(
         sql`select * from rolecall.admit_parked(${pace()})`,
       );
-      return rows.map((row) => ({ ...toWaiting(row), waitMs: row.wait_ms }));
+      return rows.map((row) => ({ ...toWaiting(row), domain: row.domain, waitMs: row.wait_ms }));
     },
     async leave(parked) {
       const seeds = `{${parked.map(({ seedId }) => seedId).join()}}`;

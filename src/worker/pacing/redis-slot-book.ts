@@ -35,13 +35,14 @@ export function createRedisSlotBook(redis: Redis | Cluster): SlotBook {
     const flat = (await run(ADMIT, allKeysOf(domain), [domain])) as string[];
     return Array.from({ length: flat.length / 2 }, (_, at) => ({
       ...parseMember(flat[2 * at] ?? ''),
+      domain,
       waitMs: Number(flat[2 * at + 1]),
     }));
   }
 
   return {
     async reserve({ domain, perSecond }, seed) {
-      const reply = await run(RESERVE, allKeysOf(domain), [domain, perSecond, seed.tenant, memberOf(seed)]);
+      const reply = await run(RESERVE, allKeysOf(domain), [domain, perSecond, memberOf(seed)]);
       const [kind, number] = reply as ['soon' | 'later' | 'parked', string];
       return { kind, waitMs: kind === 'parked' ? safetyNetMs(Number(number), perSecond) : Number(number) };
     },
@@ -88,6 +89,7 @@ function allKeysOf(domain: string): string[] {
   return [state, turns, parked, admitted, DUE_DOMAINS];
 }
 
+/** The scripts read the tenant out of it. */
 function memberOf({ run, seedId, tenant }: Waiting): string {
   return `${run}:${seedId}:${tenant}`;
 }

@@ -16,7 +16,7 @@ export interface Parked extends Waiting {
   readonly domain: string;
 }
 
-export interface Admitted extends Waiting {
+export interface Admitted extends Parked {
   /** Until its slot. */
   readonly waitMs: number;
 }
@@ -62,7 +62,7 @@ export const PACE = {
   /** A slot is for one moment: taken later than this, many at once would exceed the quota, as after a process hung. */
   late: 200,
   /** Nobody came for a slot: the job was not yet among the delayed ones when it was woken, or the waker died. */
-  missed: 1_000,
+  missed: 5_000,
   /** A domain that was slowed down stays so for this long, and then gets back so much of its budget per second. */
   slowedFor: 5_000,
   recoveryPerSecond: 0.05,
