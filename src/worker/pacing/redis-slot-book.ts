@@ -1,16 +1,8 @@
 import type { Cluster, Redis } from 'ioredis';
 import { QUEUE_PREFIX } from '#shared/contract/seed-job.ts';
 import { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
-import { ADMIT, DUE, RESERVE, SLOW_DOWN, TAKE, type Script } from './redis-slot-scripts.ts';
-import {
-  PACE,
-  safetyNetMs,
-  type Admitted,
-  type Budget,
-  type Parked,
-  type SlotBook,
-  type Waiting,
-} from './slot-book.ts';
+import { ADMIT, DUE, PARK, RESERVE, SLOW_DOWN, TAKE, type Script } from './redis-slot-scripts.ts';
+import { PACE, type Admitted, type Budget, type Parked, type Slot, type SlotBook, type Waiting } from './slot-book.ts';
 
 /** Keys share the queue's hash tag, so that in a cluster they share its node. */
 const KEY = `${QUEUE_PREFIX}:pacing`;
@@ -43,8 +35,11 @@ export function createRedisSlotBook(redis: Redis | Cluster): SlotBook {
   return {
     async reserve({ domain, perSecond }, seed) {
       const reply = await run(RESERVE, allKeysOf(domain), [domain, perSecond, memberOf(seed)]);
-      const [kind, number] = reply as ['soon' | 'later' | 'parked', string];
-      return { kind, waitMs: kind === 'parked' ? safetyNetMs(Number(number), perSecond) : Number(number) };
+      const [kind, waitMs] = reply as [Slot['kind'], string];
+      return { kind, waitMs: Number(waitMs) };
+    },
+    async park(seed) {
+      await run(PARK, allKeysOf(seed.domain), [seed.domain, memberOf(seed)]);
     },
     async take({ domain, perSecond }) {
       return Number(await run(TAKE, [keysOf(domain).state], [perSecond]));

@@ -71,10 +71,15 @@ if had or (d.next <= now + ${PACE.horizon} and redis.call('EXISTS', PARKED) == 0
   return { 'later', tostring(slot - now) }
 end
 
-if not redis.call('ZSCORE', PARKED, member) then park(d, member) end
-due(name, d.next - ${PACE.horizon / 2})
 close(d)
-return { 'parked', tostring(redis.call('ZRANK', PARKED, member)) }
+return { 'full', '0' }
+`);
+
+/** ARGV: name of the domain, member. */
+export const PARK = script(`${DOMAIN}${WAITING}
+local d = open(nil)
+if not redis.call('ZSCORE', PARKED, ARGV[2]) then park(d, ARGV[2]) end
+due(ARGV[1], d.next - ${PACE.horizon / 2})
 `);
 
 /** ARGV: requests per second. */
