@@ -55,6 +55,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     killChildren(); // whoever waits for one of them fails, and cleans up
   });
 }
+process.once('uncaughtException', (error) => {
+  say(`bench: ${redact(error.stack ?? error.message)}`);
+  stop.abort(); // a bug of the bench is no reason to leave a server behind
+  killChildren();
+});
 process.once('exit', killChildren);
 
 process.exitCode = await main().catch(explain);

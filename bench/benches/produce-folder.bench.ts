@@ -32,7 +32,7 @@ export const produceFolder: Bench = {
 async function addBulkAlone(platform: Platform, backend: Backend): Promise<number> {
   await using deployment = await openDeployment(platform, backend, NO_COGNITO);
   const options = { tenants: TENANTS, seeds: SEEDS };
-  return secondsOf(() => deployment.startBaseline('add-bulk.ts', options).finished());
+  return await secondsOf(() => deployment.startBaseline('add-bulk.ts', options).finished()); // before the deployment ends
 }
 
 async function produceAll(platform: Platform, backend: Backend) {

@@ -26,5 +26,5 @@ export const workerScaling: Bench = {
 async function rateOf(count: number, platform: Platform, backend: Backend): Promise<number> {
   await using deployment = await openDeployment(platform, backend, { latencyMs: 50, quota: 'none' });
   await deployment.prepare(MANIFEST);
-  return seedsPerSecond(deployment, MANIFEST, { count, concurrency: 10 });
+  return await seedsPerSecond(deployment, MANIFEST, { count, concurrency: 10 }); // before the deployment ends
 }
