@@ -47,6 +47,9 @@ interface Failure {
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+const NO_REDIS =
+  'There is no redis-server on the PATH and no TEST_REDIS_URL: only the queue in PostgreSQL is measured, and what is about Redis is left out.';
+
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
@@ -113,9 +116,6 @@ async function main(): Promise<ExitCode> {
     return measured;
   }
 }
-
-const NO_REDIS =
-  'There is no redis-server on the PATH and no TEST_REDIS_URL: only the queue in PostgreSQL is measured, and what is about Redis is left out.';
 
 function parseArguments(): Options {
   const names = BENCHES.map(({ name }) => name);

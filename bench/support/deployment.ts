@@ -43,7 +43,7 @@ export async function openDeployment(
   await using opened = new AsyncDisposableStack();
   const directory = await mkdtemp(join(platform.directory, 'deployment-'));
   const databaseUrl = await createDatabase(platform, opened);
-  const redisUrl = backend === 'redis' ? await emptyRedis(platform) : undefined;
+  const redisUrl = backend === 'redis' ? await emptyRedis(platform, opened) : undefined;
   const probe = opened.use(await openLedgerProbe({ url: databaseUrl, signal: platform.signal }));
   const cognito = opened.use(await startEmulatorProcess({ directory, ...options }));
   const queue = opened.use(
@@ -139,10 +139,20 @@ async function createDatabase({ adminUrl, signal }: Platform, opened: AsyncDispo
   return withDatabase(adminUrl, name);
 }
 
-async function emptyRedis({ redisUrl }: Platform): Promise<string> {
+/** Before and after: one that was lent is given back as it was. */
+async function emptyRedis({ redisUrl }: Platform, opened: AsyncDisposableStack): Promise<string> {
   if (redisUrl === null) throw new Error('there is no Redis');
-  const client = new Redis(redisUrl);
-  await client.flushdb();
-  client.disconnect();
+  await flush(redisUrl);
+  opened.defer(() => flush(redisUrl).catch(() => {})); // Ctrl-C in a terminal may have ended it
   return redisUrl;
+}
+
+async function flush(url: string): Promise<void> {
+  const client = new Redis(url, { maxRetriesPerRequest: 1 });
+  client.on('error', () => {}); // the command rejects
+  try {
+    await client.flushdb();
+  } finally {
+    client.disconnect();
+  }
 }
