@@ -1,4 +1,4 @@
-import type { Backend, Bench, Finding, Target, Unit } from './bench.ts';
+import type { Backend, Bench, Finding, Target } from './bench.ts';
 import { isKept, type Verdict } from './judge.ts';
 
 export type BenchFacts = Pick<Bench, 'name' | 'description' | 'baseline' | 'unit' | 'target'>;
@@ -31,7 +31,7 @@ export function describeTarget({ kind, ...target }: Target): string {
   return `${kind === 'at least' ? '≥' : '≤'} ${target.ratio}×${extra}`;
 }
 
-export function quantity(value: number, unit: Unit | string): string {
+export function quantity(value: number, unit: string): string {
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
   const text = Number.isInteger(value) && unit !== 's' ? String(value) : value.toFixed(digits);
   return unit === '' ? text : `${text} ${unit}`;
