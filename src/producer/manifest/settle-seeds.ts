@@ -19,8 +19,9 @@ export interface SeedRules {
 /** One seed per person. Saying the same thing twice is no mistake; saying two things is. */
 export function settleSeeds(drafts: readonly SeedDraft[], rules: SeedRules, report: Report): ManifestSeed[] {
   const seen = new Map<string, { readonly place: Place; readonly seed: ManifestSeed }>();
+  const shared = new Map<string, readonly SeedRole[]>();
   for (const draft of drafts) {
-    const roles = settleRoles(draft, rules, report);
+    const roles = settleRoles(draft, rules, shared, report);
     if (draft.read === undefined) continue;
     const { email, onMissing = rules.onMissing, mode = rules.mode } = draft.read;
     const seed = { email, roles, onMissing, mode };
@@ -35,8 +36,13 @@ export function settleSeeds(drafts: readonly SeedDraft[], rules: SeedRules, repo
   return Array.from(seen.values(), ({ seed }) => seed);
 }
 
-/** Each role once in each scope, in the order in which they stand. */
-function settleRoles(draft: SeedDraft, { roles, grants }: SeedRules, report: Report): SeedRole[] {
+/** Each role once in each scope, in the order in which they stand. The same roles are one list: most seeds hold a few. */
+function settleRoles(
+  draft: SeedDraft,
+  { roles, grants }: SeedRules,
+  shared: Map<string, readonly SeedRole[]>,
+  report: Report,
+): readonly SeedRole[] {
   if (roles === null) return [];
   const held = new Map<string, SeedRole>();
   for (const use of draft.roles) {
@@ -48,7 +54,10 @@ function settleRoles(draft: SeedDraft, { roles, grants }: SeedRules, report: Rep
     if (problem) report(problem);
     if (role) held.set(keyOf(use), { key: use.key, ...identify(role, grants), ...(use.scope && { scope: use.scope }) });
   }
-  return [...held.values()];
+  const key = [...held.keys()].join();
+  const list = shared.get(key) ?? [...held.values()];
+  shared.set(key, list);
+  return list;
 }
 
 /** What the tables of the tenant have no place for. */
