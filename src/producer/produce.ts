@@ -39,7 +39,7 @@ export async function produce(options: ProduceOptions): Promise<Produced> {
   return { ...recorded, enqueued };
 }
 
-/** All that needs the manifest, which is let go with it: a hundred thousand jobs need the memory of as many seeds. */
+/** Everything that needs the manifest: it is let go before the jobs are added, which need its memory. */
 async function recordManifest({ config, env, release, signal }: ProduceOptions, opened: AsyncDisposableStack) {
   const { manifest, digest } = await readOrThrow(config.manifestPath, env);
   const managed = managedSchemas(manifest, env);
