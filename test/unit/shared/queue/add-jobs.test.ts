@@ -13,12 +13,13 @@ const seed = (id: number): SeedToQueue => ({
   ordinal: id,
 });
 
+async function* slowly(): AsyncGenerator<SeedToQueue> {
+  for (let id = 1; id <= 1_000; id += 1) yield seed(id);
+  await setImmediate(); // by now a rejection that nobody handles has ended the process
+  yield seed(1_001);
+}
+
 test('a queue that is lost while the next seeds are fetched is told to the caller, and to nobody else', async () => {
   const lost = { addBulk: () => Promise.reject(new Error('lost')) } as unknown as SeedQueue; // all that is asked of it
-  const seeds = async function* () {
-    for (let id = 1; id <= 1_000; id += 1) yield seed(id);
-    await setImmediate(); // by now a rejection that nobody handles has ended the process
-    yield seed(1_001);
-  };
-  await expect(addJobs(lost, seeds())).rejects.toThrow('lost');
+  await expect(addJobs(lost, slowly())).rejects.toThrow('lost');
 });
