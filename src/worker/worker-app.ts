@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { openLedger } from '#shared/ledger/ledger.ts';
 import { moveSeed } from '#shared/ledger/move-seed.ts';
 import { waitForSchema } from '#shared/ledger/wait-for-schema.ts';
-import { askQueue, nameQueue, openQueue, queueSchemaVersion } from '#shared/queue/open-queue.ts';
+import { askQueue, KEEP_FINISHED, nameQueue, openQueue, queueSchemaVersion } from '#shared/queue/open-queue.ts';
 import { describeError, type Log } from '#shared/runtime/logger.ts';
 import { createProbeServer, listen, type Check } from '#shared/runtime/probe-server.ts';
 import { waitUntilReachable } from '#shared/runtime/wait-until-reachable.ts';
@@ -19,6 +19,8 @@ import { createGrantsDatabases } from './grants/grants-databases.ts';
 import { createGrantStores } from './grants/grant-stores.ts';
 import { failed } from './outcome.ts';
 import { provisionSeed, type ProvisionDeps } from './provision-seed.ts';
+import { pruneJobs } from './prune-jobs.ts';
+import { pruneSeeds } from './prune-seeds.ts';
 import { reconcile } from './reconcile.ts';
 import { resolveSeed } from './resolve-seed.ts';
 import { startPeriodic } from './start-periodic.ts';
@@ -50,6 +52,7 @@ const SCHEMA_BOUND_MS = 120_000;
 const RECONCILE_EVERY_MS = 15_000;
 /** A gate adds up what was written since: some hundred rows of a busy worker, in some tenths of a millisecond. */
 const COMPACT_EVERY_MS = 2_000;
+const PRUNE_EVERY_MS = 60_000;
 
 /**
  * Composition root of `work`: the one function that knows every concrete thing, and in which order they start. They
@@ -117,6 +120,11 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     if (found !== null && found.added + found.retried > 0) log.warn(found, 'jobs put back into the queue');
   });
   periodically(COMPACT_EVERY_MS, 'compacting the tally', () => compactTally(em()));
+  periodically(PRUNE_EVERY_MS, 'pruning', async (stopping) => {
+    const seeds = await pruneSeeds(em(), config.retentionDays, stopping);
+    if (seeds > 0) log.info({ seeds }, 'seeds of old runs pruned');
+    await pruneJobs(em(), queue, KEEP_FINISHED, stopping);
+  });
   log.info({ concurrency: config.concurrency, queue: config.queue.kind }, 'consuming');
 
   const owned = opened.move(); // from here on the caller owns it all
