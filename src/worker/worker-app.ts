@@ -18,6 +18,10 @@ import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
 import { createGrantStores } from './grants/grant-stores.ts';
 import { failed } from './outcome.ts';
+import { createPoolGuard } from './pacing/pool-guard.ts';
+import { openSlotBook } from './pacing/open-slot-book.ts';
+import { createSlots } from './pacing/slots.ts';
+import { wakeParked } from './pacing/wake-parked.ts';
 import { provisionSeed, type ProvisionDeps } from './provision-seed.ts';
 import { pruneJobs } from './prune-jobs.ts';
 import { pruneSeeds } from './prune-seeds.ts';
@@ -53,6 +57,10 @@ const RECONCILE_EVERY_MS = 15_000;
 /** A gate adds up what was written since: some hundred rows of a busy worker, in some tenths of a millisecond. */
 const COMPACT_EVERY_MS = 2_000;
 const PRUNE_EVERY_MS = 60_000;
+/** Several times within the horizon of the slots, so that none passes unused. */
+const WAKE_EVERY_MS = 100;
+/** While this worker knows of nobody who waits. Who parks a seed itself goes over to the quick pace. */
+const LOOK_FOR_PARKED_EVERY_MS = 1_000;
 
 /**
  * Composition root of `work`: the one function that knows every concrete thing, and in which order they start. They
@@ -82,7 +90,12 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
 
   const stores = createGrantStores(Date.now);
   const granting = { ledger: ledger.em, databases, stores };
-  const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed({ directory }, seed, attempt);
+  let somebodyWaits = false;
+  const book = opened.use(openSlotBook(config.queue, em));
+  const slots = createSlots({ book, parked: () => (somebodyWaits = true) });
+  const guard = createPoolGuard({ concurrency: config.concurrency, now: Date.now });
+  const resolving = { directory, guard, slots };
+  const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed(resolving, seed, attempt);
   const verify: ProvisionDeps['verify'] = (seed) => verifyGrants(granting, seed);
   const grant: ProvisionDeps['grant'] = (seed, sub) => grantSeed(granting, seed, sub);
   const tenantFaults: ProvisionDeps['tenantFaults'] = {
@@ -110,21 +123,40 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
 
   opened.defer(() => stopConsuming(worker, config.shutdownTimeoutMs));
   startConsuming(worker, log);
-  const periodically = (everyMs: number, what: string, work: (signal: AbortSignal) => Promise<void>) => {
+  const periodically = (pauseMs: () => number, what: string, work: (signal: AbortSignal) => Promise<void>) => {
     const warn = (error: unknown) =>
       log.warn({ cause: describeError(error) }, `${what} failed; the next round tries again`);
-    opened.use(startPeriodic({ everyMs, work, failed: warn }));
+    opened.use(startPeriodic({ pauseMs, work, failed: warn }));
   };
-  periodically(RECONCILE_EVERY_MS, 'reconciling', async () => {
-    const found = await reconcile(em(), queue);
-    if (found !== null && found.added + found.retried > 0) log.warn(found, 'jobs put back into the queue');
-  });
-  periodically(COMPACT_EVERY_MS, 'compacting the tally', () => compactTally(em()));
-  periodically(PRUNE_EVERY_MS, 'pruning', async (stopping) => {
-    const seeds = await pruneSeeds(em(), config.retentionDays, stopping);
-    if (seeds > 0) log.info({ seeds }, 'seeds of old runs pruned');
-    await pruneJobs(em(), queue, KEEP_FINISHED, stopping);
-  });
+  periodically(
+    () => RECONCILE_EVERY_MS,
+    'reconciling',
+    async () => {
+      const found = await reconcile(em(), queue);
+      if (found !== null && found.added + found.retried > 0) log.warn(found, 'jobs put back into the queue');
+    },
+  );
+  periodically(
+    () => (somebodyWaits ? WAKE_EVERY_MS : LOOK_FOR_PARKED_EVERY_MS),
+    'waking who waits',
+    async () => {
+      somebodyWaits = await wakeParked({ em: em(), queue, book });
+    },
+  );
+  periodically(
+    () => COMPACT_EVERY_MS,
+    'compacting the tally',
+    () => compactTally(em()),
+  );
+  periodically(
+    () => PRUNE_EVERY_MS,
+    'pruning',
+    async (stopping) => {
+      const seeds = await pruneSeeds(em(), config.retentionDays, stopping);
+      if (seeds > 0) log.info({ seeds }, 'seeds of old runs pruned');
+      await pruneJobs(em(), queue, KEEP_FINISHED, stopping);
+    },
+  );
   log.info({ concurrency: config.concurrency, queue: config.queue.kind }, 'consuming');
 
   const owned = opened.move(); // from here on the caller owns it all
