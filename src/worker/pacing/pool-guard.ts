@@ -27,7 +27,7 @@ export interface PoolGuardOptions {
 const SLOW_MS = 1_000;
 /** Before a pool has answered for the first time. */
 const UNKNOWN_POOL_AT_ONCE = 2;
-const FAILING_AFTER = 3;
+const FAILING_AFTER = 2;
 /** Until whoever is held back looks again: while the first answer is due any moment, while none comes, behind slow ones. */
 const LONGEST_WAIT_MS = { unknown: 100, silent: 5_000, slow: 30_000 };
 
@@ -72,10 +72,12 @@ export function createPoolGuard({ concurrency, now }: PoolGuardOptions): PoolGua
     return Math.min(pool.nextTurnAt - now(), isSilent ? LONGEST_WAIT_MS.silent : LONGEST_WAIT_MS.slow);
   }
 
+  /** Others of the domain were answered since it was throttled first: then it is not the quota. */
   function isOnlyThisPool({ domain, failures }: Pool): boolean {
-    if (!isFailing(failures)) return false;
-    const { since } = failures;
-    return [...pools.values()].some((other) => other.domain === domain && other.lastOkAt > since);
+    return (
+      isFailing(failures) &&
+      [...pools.values()].some((other) => other.domain === domain && other.lastOkAt > failures.since)
+    );
   }
 
   return {

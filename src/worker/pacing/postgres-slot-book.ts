@@ -1,15 +1,18 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
-import { PACE, safetyNetMs, type Slot, type SlotBook } from './slot-book.ts';
+import { PACE, type Slot, type SlotBook } from './slot-book.ts';
 
 /** Where the queue lives in PostgreSQL: in the ledger, which every worker reaches. `em`: a fresh one for each operation. */
 export function createPostgresSlotBook(em: () => EntityManager): SlotBook {
   return {
     async reserve({ domain, perSecond }, { run, seedId, tenant }) {
-      const [slot] = await em().execute<[{ kind: Slot['kind']; number: number }]>(
+      const [slot] = await em().execute<[{ kind: Slot['kind']; wait: number }]>(
         sql`select * from rolecall.reserve_slot(${domain}, ${perSecond}, ${tenant}, ${run}, ${seedId}, ${pace()})`,
       );
-      return { kind: slot.kind, waitMs: slot.kind === 'parked' ? safetyNetMs(slot.number, perSecond) : slot.number };
+      return { kind: slot.kind, waitMs: slot.wait };
+    },
+    async park({ domain, run, seedId, tenant }) {
+      await em().execute(sql`select rolecall.park_seed(${domain}, ${tenant}, ${run}, ${seedId}, ${pace()})`);
     },
     async take({ domain, perSecond }) {
       const [slot] = await em().execute<[{ wait: number }]>(
@@ -36,7 +39,7 @@ export function createPostgresSlotBook(em: () => EntityManager): SlotBook {
       const rows = await em().execute<(Row & { wait_ms: number })[]>(
         sql`select * from rolecall.admit_parked(${pace()})`,
       );
-      return rows.map((row) => ({ ...toWaiting(row), waitMs: row.wait_ms }));
+      return rows.map((row) => ({ ...toWaiting(row), domain: row.domain, waitMs: row.wait_ms }));
     },
     async leave(parked) {
       const seeds = `{${parked.map(({ seedId }) => seedId).join()}}`;

@@ -1,16 +1,8 @@
 import type { Cluster, Redis } from 'ioredis';
 import { QUEUE_PREFIX } from '#shared/contract/seed-job.ts';
 import { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
-import { ADMIT, DUE, RESERVE, SLOW_DOWN, TAKE, type Script } from './redis-slot-scripts.ts';
-import {
-  PACE,
-  safetyNetMs,
-  type Admitted,
-  type Budget,
-  type Parked,
-  type SlotBook,
-  type Waiting,
-} from './slot-book.ts';
+import { ADMIT, DUE, PARK, RESERVE, SLOW_DOWN, TAKE, type Script } from './redis-slot-scripts.ts';
+import { PACE, type Admitted, type Budget, type Parked, type Slot, type SlotBook, type Waiting } from './slot-book.ts';
 
 /** Keys share the queue's hash tag, so that in a cluster they share its node. */
 const KEY = `${QUEUE_PREFIX}:pacing`;
@@ -35,15 +27,19 @@ export function createRedisSlotBook(redis: Redis | Cluster): SlotBook {
     const flat = (await run(ADMIT, allKeysOf(domain), [domain])) as string[];
     return Array.from({ length: flat.length / 2 }, (_, at) => ({
       ...parseMember(flat[2 * at] ?? ''),
+      domain,
       waitMs: Number(flat[2 * at + 1]),
     }));
   }
 
   return {
     async reserve({ domain, perSecond }, seed) {
-      const reply = await run(RESERVE, allKeysOf(domain), [domain, perSecond, seed.tenant, memberOf(seed)]);
-      const [kind, number] = reply as ['soon' | 'later' | 'parked', string];
-      return { kind, waitMs: kind === 'parked' ? safetyNetMs(Number(number), perSecond) : Number(number) };
+      const reply = await run(RESERVE, allKeysOf(domain), [domain, perSecond, memberOf(seed)]);
+      const [kind, waitMs] = reply as [Slot['kind'], string];
+      return { kind, waitMs: Number(waitMs) };
+    },
+    async park(seed) {
+      await run(PARK, allKeysOf(seed.domain), [seed.domain, memberOf(seed)]);
     },
     async take({ domain, perSecond }) {
       return Number(await run(TAKE, [keysOf(domain).state], [perSecond]));
@@ -88,6 +84,7 @@ function allKeysOf(domain: string): string[] {
   return [state, turns, parked, admitted, DUE_DOMAINS];
 }
 
+/** The scripts read the tenant out of it. */
 function memberOf({ run, seedId, tenant }: Waiting): string {
   return `${run}:${seedId}:${tenant}`;
 }

@@ -41,11 +41,19 @@ local function due(name, at)
   local known = tonumber(redis.call('ZSCORE', DUE, name))
   if not known or at < known then redis.call('ZADD', DUE, at, name) end
 end
+
+local function park(d, member)
+  local tenant = string.match(member, '^%d+:%d+:(.*)$')
+  local turn = math.max(d.turn, tonumber(redis.call('HGET', TURNS, tenant)) or 0) + 1
+  redis.call('HSET', TURNS, tenant, turn)
+  redis.call('PEXPIRE', TURNS, 3600000)
+  redis.call('ZADD', PARKED, turn, member)
+end
 `;
 
-/** ARGV: name of the domain, requests per second, tenant, member. */
+/** ARGV: name of the domain, requests per second, member. */
 export const RESERVE = script(`${DOMAIN}${WAITING}
-local name, tenant, member = ARGV[1], ARGV[3], ARGV[4]
+local name, member = ARGV[1], ARGV[3]
 local d = open(tonumber(ARGV[2]))
 local had = tonumber(redis.call('ZSCORE', ADMITTED, member))
 if had and had > now + ${PACE.near} then return { 'later', tostring(had - now) } end
@@ -63,15 +71,15 @@ if had or (d.next <= now + ${PACE.horizon} and redis.call('EXISTS', PARKED) == 0
   return { 'later', tostring(slot - now) }
 end
 
-if not redis.call('ZSCORE', PARKED, member) then
-  local turn = math.max(d.turn, tonumber(redis.call('HGET', TURNS, tenant)) or 0) + 1
-  redis.call('HSET', TURNS, tenant, turn)
-  redis.call('PEXPIRE', TURNS, 3600000)
-  redis.call('ZADD', PARKED, turn, member)
-end
-due(name, d.next - ${PACE.horizon / 2})
 close(d)
-return { 'parked', tostring(redis.call('ZRANK', PARKED, member)) }
+return { 'full', '0' }
+`);
+
+/** ARGV: name of the domain, member. */
+export const PARK = script(`${DOMAIN}${WAITING}
+local d = open(nil)
+if not redis.call('ZSCORE', PARKED, ARGV[2]) then park(d, ARGV[2]) end
+due(ARGV[1], d.next - ${PACE.horizon / 2})
 `);
 
 /** ARGV: requests per second. */
@@ -106,7 +114,7 @@ local name = ARGV[1]
 local d = open(nil)
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', ADMITTED, '-inf', now - ${PACE.missed})) do
   redis.call('ZREM', ADMITTED, member)
-  redis.call('ZADD', PARKED, 'NX', d.turn, member)
+  park(d, member)
 end
 
 local admitted = {}

@@ -16,7 +16,7 @@ export interface Parked extends Waiting {
   readonly domain: string;
 }
 
-export interface Admitted extends Waiting {
+export interface Admitted extends Parked {
   /** Until its slot. */
   readonly waitMs: number;
 }
@@ -27,8 +27,8 @@ export type Slot =
   | { readonly kind: 'soon'; readonly waitMs: number }
   /** Come back then, and the slot is yours. */
   | { readonly kind: 'later'; readonly waitMs: number }
-  /** In turn, when its tenant's comes: it will be woken, and so much later at the latest it should ask again. */
-  | { readonly kind: 'parked'; readonly waitMs: number };
+  /** All slots up to the horizon are gone: wait for your turn. */
+  | { readonly kind: 'full' };
 
 /**
  * The times at which Cognito may be asked, for all workers together. Each operation is atomic where the book is kept, and by
@@ -39,6 +39,8 @@ export type Slot =
  */
 export interface SlotBook {
   reserve(budget: Budget, seed: Waiting): Promise<Slot>;
+  /** From now on it waits for its turn, and may be woken: so its job must have been put away. Again, it keeps its turn. */
+  park(seed: Parked): Promise<void>;
   /** For what cannot be put away: the next slot, at once. Returns the milliseconds until then. */
   take(budget: Budget): Promise<number>;
   /** Somebody else uses the quota too: half the rate, which then recovers little by little. */
@@ -61,8 +63,8 @@ export const PACE = {
   near: 10,
   /** A slot is for one moment: taken later than this, many at once would exceed the quota, as after a process hung. */
   late: 200,
-  /** Nobody came for a slot: the job was not yet among the delayed ones when it was woken, or the waker died. */
-  missed: 1_000,
+  /** Nobody came for a slot: whoever was to wake it died, or it did at work. */
+  missed: 5_000,
   /** A domain that was slowed down stays so for this long, and then gets back so much of its budget per second. */
   slowedFor: 5_000,
   recoveryPerSecond: 0.05,
@@ -73,9 +75,6 @@ export const PACE = {
   budgetHolds: 300_000,
   /** How many of a domain are looked at before they are admitted. */
   upNext: 50,
+  /** When a parked seed asks by itself, were it never woken. */
+  safetyNet: 600_000,
 } as const;
-
-/** When a parked seed asks by itself, were it never woken. */
-export function safetyNetMs(ahead: number, perSecond: number): number {
-  return 60_000 + (1_500 * ahead) / perSecond;
-}

@@ -3,7 +3,7 @@ import type { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
 import type { Pace } from '../cognito/pace.ts';
 import type { UserPool } from '../cognito/user-directory.ts';
 import { budgetOf, isUnpaced } from './pacing-budget.ts';
-import type { SlotBook } from './slot-book.ts';
+import { PACE, type SlotBook } from './slot-book.ts';
 
 export interface PacedSeed {
   readonly id: SeedId;
@@ -13,33 +13,39 @@ export interface PacedSeed {
 }
 
 export interface Slots {
-  /** `null`: the slot is now, and this seed's. Otherwise it should ask again in so many milliseconds, or when it is woken. */
-  reserve(seed: PacedSeed, signal: AbortSignal): Promise<number | null>;
+  /** `null`: the slot is now, and this seed's. */
+  reserve(seed: PacedSeed, signal: AbortSignal): Promise<Later | null>;
   /** It will not ask for now, whatever it has reserved. */
   leave(seed: PacedSeed): Promise<void>;
   slowDown(seed: PacedSeed): Promise<void>;
   readonly pace: Pace;
 }
 
-export interface SlotsOptions {
-  readonly book: SlotBook;
-  /** Somebody waits for its turn, and has to be woken. */
-  parked(): void;
+export interface Later {
+  readonly kind: 'paced';
+  readonly waitMs: number;
+  /** Where it waits for its turn; somebody wakes it. Absent: it comes back by itself. */
+  readonly domain?: string;
 }
 
 /** The quota's slots, as the lookups of one process see them. */
-export function createSlots({ book, parked }: SlotsOptions): Slots {
+export function createSlots(book: SlotBook): Slots {
   return {
     async reserve({ id, run, tenant, userPool }, signal) {
       const budget = budgetOf(userPool, 'ListUsers');
       if (isUnpaced(budget)) return null;
       const slot = await book.reserve(budget, { run, seedId: id, tenant });
-      if (slot.kind !== 'soon') {
-        parked();
-        return slot.waitMs;
+      switch (slot.kind) {
+        case 'soon':
+          await sleep(slot.waitMs, undefined, { signal });
+          return null;
+        case 'later':
+          return { kind: 'paced', waitMs: slot.waitMs };
+        case 'full':
+          return { kind: 'paced', waitMs: PACE.safetyNet, domain: budget.domain };
+        default:
+          return slot satisfies never;
       }
-      await sleep(slot.waitMs, undefined, { signal });
-      return null;
     },
     async leave({ id, run, tenant, userPool }) {
       const budget = budgetOf(userPool, 'ListUsers');

@@ -28,7 +28,8 @@ export async function wakeParked({ em, queue, book }: WakeDeps): Promise<boolean
     if (!(await letGo({ em, queue, book }, parked))) break;
   }
   const admitted = await book.admit();
-  await Promise.all(admitted.map((seed) => wake(queue, seed, seed.waitMs)));
+  const woken = await Promise.all(admitted.map((seed) => wake(queue, seed, seed.waitMs)));
+  await book.leave(admitted.filter((_, at) => woken[at] === 'no job')); // the reconciler adds it anew
   return true;
 }
 
@@ -82,9 +83,10 @@ async function wakeAtOnce(queue: SeedQueue, seeds: readonly Waiting[]): Promise<
 }
 
 /** A job that is not delayed is under way, or about to be put away: then its slot is missed, and it is woken again. */
-async function wake(queue: SeedQueue, seed: Waiting, waitMs: number): Promise<void> {
+async function wake(queue: SeedQueue, seed: Waiting, waitMs: number): Promise<'no job' | null> {
   const job = await queue.getJob(seedJobId(seed));
-  if (job === undefined) return;
+  if (job === undefined) return 'no job';
   await job.changePriority({ priority: WOKEN_PRIORITY }).catch(() => {});
   await job.changeDelay(Math.ceil(waitMs)).catch(() => {});
+  return null;
 }

@@ -41,6 +41,7 @@ export class Ledger0004 extends Migration {
     }
     this.addSql(NOW);
     this.addSql(OPEN_DOMAIN);
+    this.addSql(PARK_SEED);
     this.addSql(RESERVE_SLOT);
     this.addSql(TAKE_SLOT);
     this.addSql(SLOW_DOWN);
@@ -73,44 +74,50 @@ begin
   d.next_slot := greatest(d.next_slot, t);
 end $$`;
 
+const PARK_SEED = `
+create function rolecall.park_seed(p_domain text, p_tenant text, p_run bigint, p_seed bigint, pace jsonb)
+returns void language plpgsql as $$
+declare o record; mine bigint;
+begin
+  select * into o from rolecall.open_pacing_domain(p_domain, null, pace);
+  if exists (select from rolecall.pacing_parked where seed = p_seed) then return; end if;
+  insert into rolecall.pacing_tenant values (p_domain, p_tenant, (o.d).turn + 1)
+  on conflict (domain, tenant) do update set turn = greatest(excluded.turn, pacing_tenant.turn + 1)
+  returning turn into mine;
+  insert into rolecall.pacing_parked values (p_seed, p_run, p_tenant, p_domain, mine);
+  update rolecall.pacing_domain set due_at = least(due_at, (o.d).next_slot - (pace->>'horizon')::float8 / 2)
+  where domain = p_domain;
+end $$`;
+
 const RESERVE_SLOT = `
 create function rolecall.reserve_slot(
   p_domain text, p_rate float8, p_tenant text, p_run bigint, p_seed bigint, pace jsonb,
-  out kind text, out number float8
+  out kind text, out wait float8
 ) language plpgsql as $$
 declare
-  o record; d rolecall.pacing_domain; t float8 := rolecall.epoch_ms(); f float8; had float8; mine bigint;
+  o record; d rolecall.pacing_domain; t float8 := rolecall.epoch_ms(); f float8; had float8;
   near float8 := (pace->>'near')::float8; horizon float8 := (pace->>'horizon')::float8;
 begin
   select slot into had from rolecall.pacing_admitted where seed = p_seed;
-  if had > t + near then kind := 'later'; number := had - t; return; end if;
+  if had > t + near then kind := 'later'; wait := had - t; return; end if;
   delete from rolecall.pacing_admitted where seed = p_seed;
-  if had > t - (pace->>'late')::float8 then kind := 'soon'; number := greatest(0, had - t); return; end if;
+  if had > t - (pace->>'late')::float8 then kind := 'soon'; wait := greatest(0, had - t); return; end if;
 
   select * into o from rolecall.open_pacing_domain(p_domain, p_rate, pace);
   d := o.d; t := o.t; f := o.factor;
   if had is not null
     or (d.next_slot <= t + horizon and not exists (select from rolecall.pacing_parked where domain = p_domain))
   then
-    number := d.next_slot - t;
+    wait := d.next_slot - t;
     -- Who came too late had no free worker, and may not find one in time again: it waits where it is.
-    kind := case when had is not null or number <= near then 'soon' else 'later' end;
+    kind := case when had is not null or wait <= near then 'soon' else 'later' end;
     if kind = 'later' then
       insert into rolecall.pacing_admitted values (p_seed, p_run, p_tenant, p_domain, d.next_slot);
       d.due_at := least(d.due_at, d.next_slot + (pace->>'missed')::float8);
     end if;
     d.next_slot := d.next_slot + 1000 / (d.rate * f);
   else
-    select turn into mine from rolecall.pacing_parked where seed = p_seed; -- back early: its turn is kept
-    if mine is null then
-      insert into rolecall.pacing_tenant values (p_domain, p_tenant, d.turn + 1)
-      on conflict (domain, tenant) do update set turn = greatest(excluded.turn, pacing_tenant.turn + 1)
-      returning turn into mine;
-    end if;
-    insert into rolecall.pacing_parked values (p_seed, p_run, p_tenant, p_domain, mine) on conflict (seed) do nothing;
-    d.due_at := least(d.due_at, d.next_slot - horizon / 2);
-    kind := 'parked';
-    number := greatest(0, mine - d.turn); -- at least so many are before it
+    kind := 'full';
   end if;
   update rolecall.pacing_domain
   set rate = d.rate, rate_at = d.rate_at, next_slot = d.next_slot, due_at = d.due_at where domain = p_domain;
@@ -140,9 +147,9 @@ end $$`;
 /** For the domains that have slots to give, unless another worker is at them. */
 const ADMIT_PARKED = `
 create function rolecall.admit_parked(pace jsonb)
-returns table (run bigint, seed bigint, tenant text, wait_ms float8) language plpgsql as $$
+returns table (domain text, run bigint, seed bigint, tenant text, wait_ms float8) language plpgsql as $$
 declare
-  name text; o record; d rolecall.pacing_domain; t float8; f float8; chosen rolecall.pacing_parked; first_slot float8;
+  name text; o record; gone record; d rolecall.pacing_domain; t float8; f float8; chosen rolecall.pacing_parked; first_slot float8;
   horizon float8 := (pace->>'horizon')::float8; missed float8 := (pace->>'missed')::float8;
 begin
   for name in
@@ -151,11 +158,9 @@ begin
   loop
     select * into o from rolecall.open_pacing_domain(name, null, pace);
   d := o.d; t := o.t; f := o.factor;
-    with missed_slots as (
-      delete from rolecall.pacing_admitted a where a.domain = name and a.slot < t - missed returning a.*
-    )
-    insert into rolecall.pacing_parked select m.seed, m.run, m.tenant, m.domain, d.turn from missed_slots m
-    on conflict on constraint pacing_parked_pkey do nothing;
+    for gone in delete from rolecall.pacing_admitted a where a.domain = name and a.slot < t - missed returning a.* loop
+      perform rolecall.park_seed(name, gone.tenant, gone.run, gone.seed, pace);
+    end loop;
 
     while d.next_slot <= t + horizon loop
       delete from rolecall.pacing_parked q
@@ -164,7 +169,7 @@ begin
       exit when not found;
       insert into rolecall.pacing_admitted values (chosen.seed, chosen.run, chosen.tenant, name, d.next_slot)
       on conflict on constraint pacing_admitted_pkey do update set slot = excluded.slot;
-      run := chosen.run; seed := chosen.seed; tenant := chosen.tenant; wait_ms := d.next_slot - t;
+      domain := name; run := chosen.run; seed := chosen.seed; tenant := chosen.tenant; wait_ms := d.next_slot - t;
       return next;
       d.turn := greatest(d.turn, chosen.turn);
       d.next_slot := d.next_slot + 1000 / (d.rate * f);
