@@ -36,25 +36,28 @@ export const statusCommand = defineCommand({
     const em = () => ledger.em.fork();
     try {
       const [run, ...others] = await inTime(findRuns(em(), { name, release: release ?? config.release }));
-      if (run === undefined) return nothing(io);
+      if (run === undefined) return nothing(io, NO_SUCH_RELEASE);
       if (others.length > 0) {
         const names = [run, ...others].map((each) => each.name).join(', ');
         throw new UsageError(`several manifests fit: say which by --name (${names})`);
       }
+      if (run.pruned) return nothing(io, 'the seeds of this release were pruned, long after a newer run took over');
       const filter: SeedFilter = { run: run.run, tenant, state };
       const seeds = listSeeds(em, filter, emails);
       await (json ? printJson(run, seeds, io) : printTable(await measureSeeds(em(), filter, emails), seeds, io));
       return EXIT.ok;
     } catch (error) {
       if (error instanceof UsageError) throw error;
-      if (isNotMigrated(error)) return nothing(io);
+      if (isNotMigrated(error)) return nothing(io, NO_SUCH_RELEASE);
       throw new UnreachableError(`the ledger cannot be reached (${codeOf(error)})`, { cause: error });
     }
   },
 });
 
-function nothing(io: CommandIo): ExitCode {
-  io.say('no such release in this ledger');
+const NO_SUCH_RELEASE = 'no such release in this ledger';
+
+function nothing(io: CommandIo, why: string): ExitCode {
+  io.say(why);
   return EXIT.notSettled;
 }
 

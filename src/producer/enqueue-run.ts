@@ -1,7 +1,6 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import type { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
 import type { Label } from '#shared/contract/label.ts';
-import { parseSeedJobId } from '#shared/contract/seed-job.ts';
 import { addJobs, type SeedToQueue } from '#shared/queue/add-jobs.ts';
 import type { SeedQueue } from '#shared/queue/open-queue.ts';
 
@@ -11,24 +10,6 @@ import type { SeedQueue } from '#shared/queue/open-queue.ts';
  */
 export async function enqueueRun(em: EntityManager, queue: SeedQueue, run: RunId): Promise<number> {
   return addJobs(queue, unsettledSeeds(em, run));
-}
-
-/** Failed jobs of superseded runs: pressing Retry on one would do nothing. Again removes what is left. */
-export async function removeSupersededFailures(em: EntityManager, queue: SeedQueue): Promise<number> {
-  const failed = await queue.getRanges(['failed'], 0, -1);
-  const runs = [...new Set(failed.flatMap((id) => runOf(id) ?? []))];
-  if (runs.length === 0) return 0;
-  const superseded = await em.execute<{ run: string }[]>(
-    sql`select run from rolecall.release where run in (${runs}) and superseded_at is not null`,
-  );
-  const gone = new Set(superseded.map(({ run }) => Number(run)));
-  const ids = failed.filter((id) => gone.has(runOf(id) ?? 0));
-  for (const id of ids) await queue.remove(id);
-  return ids.length;
-}
-
-function runOf(jobId: string): RunId | undefined {
-  return parseSeedJobId(jobId)?.run;
 }
 
 const PAGE = 1_000; // as many as go into the queue at once, so that one page is fetched while another is sent

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { ReleaseId, type ManifestName } from '#shared/contract/ids.ts';
+import { ReleaseId, type ManifestName, type RunId } from '#shared/contract/ids.ts';
 import type { Env } from '#shared/config/env.ts';
+import { findSuperseded } from '#shared/ledger/find-superseded.ts';
 import { openLedger } from '#shared/ledger/ledger.ts';
 import { askQueue, nameQueue, openQueue } from '#shared/queue/open-queue.ts';
+import { removeFailedJobs } from '#shared/queue/remove-failed-jobs.ts';
 import { codeOf, UnreachableError, waitUntilReachable } from '#shared/runtime/wait-until-reachable.ts';
-import { enqueueRun, removeSupersededFailures } from './enqueue-run.ts';
+import { enqueueRun } from './enqueue-run.ts';
 import { ManifestError } from './manifest/manifest-error.ts';
 import { readManifest, type ManifestRead } from './manifest/read-manifest.ts';
 import { askPostgres, migrate } from './migrate.ts';
@@ -35,7 +37,8 @@ export async function produce(options: ProduceOptions): Promise<Produced> {
   await using opened = new AsyncDisposableStack();
   const { ledger, queue, recorded } = await recordManifest(options, opened);
   const enqueued = await enqueueRun(ledger.em.fork(), queue, recorded.run).catch(queueLost);
-  await removeSupersededFailures(ledger.em.fork(), queue).catch(queueLost);
+  const superseded = (runs: readonly RunId[]) => findSuperseded(ledger.em.fork(), runs);
+  await removeFailedJobs(queue, { superseded, signal: options.signal }).catch(queueLost);
   return { ...recorded, enqueued };
 }
 

@@ -17,7 +17,6 @@ const UNTOUCHED_FOR_S = 10;
 const PAGE = 1_000;
 /** Any number, the same in every version. */
 const RECONCILER_LOCK = 7_286_133_012;
-const KEEP_FINISHED_MS = 7 * 24 * 3600 * 1000;
 
 /**
  * Gives every seed of a current run that still needs work a job that will run. `null`: another worker is at it, as only
@@ -38,7 +37,6 @@ export async function reconcile(em: EntityManager, queue: SeedQueue): Promise<Re
       retried += await addJobs(queue, completed);
       added += await addJobs(queue, unknown);
     }
-    await queue.clean(KEEP_FINISHED_MS, PAGE, 'completed');
     return { added, retried };
   });
 }

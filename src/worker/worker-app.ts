@@ -3,13 +3,14 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { openLedger } from '#shared/ledger/ledger.ts';
 import { moveSeed } from '#shared/ledger/move-seed.ts';
 import { waitForSchema } from '#shared/ledger/wait-for-schema.ts';
-import { askQueue, nameQueue, openQueue, queueSchemaVersion } from '#shared/queue/open-queue.ts';
+import { askQueue, KEEP_FINISHED, nameQueue, openQueue, queueSchemaVersion } from '#shared/queue/open-queue.ts';
 import { describeError, type Log } from '#shared/runtime/logger.ts';
 import { createProbeServer, listen, type Check } from '#shared/runtime/probe-server.ts';
 import { waitUntilReachable } from '#shared/runtime/wait-until-reachable.ts';
 import { createCognitoClients } from './cognito/cognito-clients.ts';
 import { createCognitoDirectory } from './cognito/cognito-directory.ts';
 import type { UserDirectory } from './cognito/user-directory.ts';
+import { compactTally } from './compact-tally.ts';
 import { createSeedConsumer, startConsuming, stopConsuming } from './consume.ts';
 import { watchConsumption } from './consumption-watch.ts';
 import { grantSeed, verifyGrants } from './grant-seed.ts';
@@ -22,6 +23,8 @@ import { openSlotBook } from './pacing/open-slot-book.ts';
 import { createSlots } from './pacing/slots.ts';
 import { wakeParked } from './pacing/wake-parked.ts';
 import { provisionSeed, type ProvisionDeps } from './provision-seed.ts';
+import { pruneJobs } from './prune-jobs.ts';
+import { pruneSeeds } from './prune-seeds.ts';
 import { reconcile } from './reconcile.ts';
 import { resolveSeed } from './resolve-seed.ts';
 import { startPeriodic } from './start-periodic.ts';
@@ -51,6 +54,9 @@ const BOOT_BOUND_MS = 10_000;
 /** A producer that starts beside us migrates first; it may wait for its own database for a while. */
 const SCHEMA_BOUND_MS = 120_000;
 const RECONCILE_EVERY_MS = 15_000;
+/** A gate adds up what was written since: some hundred rows of a busy worker, in some tenths of a millisecond. */
+const COMPACT_EVERY_MS = 2_000;
+const PRUNE_EVERY_MS = 60_000;
 /** Several times within the horizon of the slots, so that none passes unused. */
 const WAKE_EVERY_MS = 100;
 /** While this worker knows of nobody who waits. Who parks a seed itself goes over to the quick pace. */
@@ -121,24 +127,39 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
 
   opened.defer(() => stopConsuming(worker, config.shutdownTimeoutMs));
   startConsuming(worker, log);
-  opened.use(
-    startPeriodic({
-      pauseMs: () => RECONCILE_EVERY_MS,
-      work: async () => {
-        const found = await reconcile(em(), queue);
-        if (found !== null && found.added + found.retried > 0) log.warn(found, 'jobs put back into the queue');
-      },
-      failed: (error) => log.warn({ cause: describeError(error) }, 'reconciling failed; the next round tries again'),
-    }),
+  const periodically = (pauseMs: () => number, what: string, work: (signal: AbortSignal) => Promise<void>) => {
+    const warn = (error: unknown) =>
+      log.warn({ cause: describeError(error) }, `${what} failed; the next round tries again`);
+    opened.use(startPeriodic({ pauseMs, work, failed: warn }));
+  };
+  periodically(
+    () => RECONCILE_EVERY_MS,
+    'reconciling',
+    async () => {
+      const found = await reconcile(em(), queue);
+      if (found !== null && found.added + found.retried > 0) log.warn(found, 'jobs put back into the queue');
+    },
   );
-  opened.use(
-    startPeriodic({
-      pauseMs: () => (somebodyWaits ? WAKE_EVERY_MS : LOOK_FOR_PARKED_EVERY_MS),
-      work: async () => {
-        somebodyWaits = await wakeParked({ em: em(), queue, book });
-      },
-      failed: (error) => log.warn({ cause: describeError(error) }, 'nobody was woken; the next round tries again'),
-    }),
+  periodically(
+    () => (somebodyWaits ? WAKE_EVERY_MS : LOOK_FOR_PARKED_EVERY_MS),
+    'waking who waits',
+    async () => {
+      somebodyWaits = await wakeParked({ em: em(), queue, book });
+    },
+  );
+  periodically(
+    () => COMPACT_EVERY_MS,
+    'compacting the tally',
+    () => compactTally(em()),
+  );
+  periodically(
+    () => PRUNE_EVERY_MS,
+    'pruning',
+    async (stopping) => {
+      const seeds = await pruneSeeds(em(), config.retentionDays, stopping);
+      if (seeds > 0) log.info({ seeds }, 'seeds of old runs pruned');
+      await pruneJobs(em(), queue, KEEP_FINISHED, stopping);
+    },
   );
   log.info({ concurrency: config.concurrency, queue: config.queue.kind }, 'consuming');
 

@@ -12,6 +12,8 @@ export interface WorkerConfig {
   readonly concurrency: number;
   readonly timing: Timing;
   readonly shutdownTimeoutMs: number;
+  /** How long the seeds of a superseded run are kept. */
+  readonly retentionDays: number;
   readonly stsEndpointIsConfigured: boolean;
   /** The database URL in the variable of this name; `undefined` also when it holds something else. */
   databaseUrl(name: string): string | undefined;
@@ -27,6 +29,8 @@ export const workerEnv = {
   ROLECALL_MISSING_RECHECK_MS: whole({ from: 1, to: 3_600_000, byDefault: 3_000 }),
   ROLECALL_WAITING_RECHECK_MS: whole({ from: 1, to: 86_400_000, byDefault: 60_000 }),
   ROLECALL_SHUTDOWN_TIMEOUT_MS: whole({ from: 0, to: 3_600_000, byDefault: 20_000 }),
+  // Not 0: the release that is being replaced still serves, and its pods still ask for its gate.
+  ROLECALL_RETENTION_DAYS: whole({ from: 1, to: 3650, byDefault: 30 }),
   AWS_ENDPOINT_URL: z.string().optional(),
   AWS_ENDPOINT_URL_STS: z.string().optional(),
 };
@@ -52,6 +56,7 @@ export function parseWorkerConfig(env: Env): WorkerConfig {
       waitMs: parsed.ROLECALL_WAITING_RECHECK_MS,
     },
     shutdownTimeoutMs: parsed.ROLECALL_SHUTDOWN_TIMEOUT_MS,
+    retentionDays: parsed.ROLECALL_RETENTION_DAYS,
     stsEndpointIsConfigured: (parsed.AWS_ENDPOINT_URL_STS ?? parsed.AWS_ENDPOINT_URL) !== undefined,
     databaseUrl: (name) => PostgresUrl.safeParse(env[name]).data,
   };

@@ -69,6 +69,9 @@ test('a ledger of the first version is taken over with its seeds and its audit t
     { role: admin.id, scope: null },
   ]);
   expect(await execute(databaseUrl, 'select mode from rolecall.seed')).toEqual([{ mode: 'ensure' }]);
+  expect(await execute(databaseUrl, 'select run::int, state, delta from rolecall.seed_tally')).toEqual([
+    { run: 1, state: 'pending', delta: 1 },
+  ]);
 });
 
 /** The SQL that would bring the database to what the entities say; empty when they agree. */

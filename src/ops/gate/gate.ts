@@ -3,22 +3,10 @@ import type { Reason } from '#shared/contract/reasons.ts';
 import { SEED_STATES, type SeedStateKind } from '#shared/contract/seed-state.ts';
 import type { OnTransient } from '#shared/contract/tenant-settings.ts';
 
-/** So many seeds of this tenant are in this state, for this reason. */
-export interface SeedCount {
-  readonly tenant: TenantId;
+/** So many seeds are in this state. */
+export interface StateCount {
   readonly state: SeedStateKind;
-  readonly reason: Reason | null;
   readonly count: number;
-}
-
-export interface RunCounts {
-  readonly run: RunId;
-  readonly name: ManifestName;
-  readonly release: ReleaseId;
-  readonly onTransient: OnTransient;
-  /** How many seeds the producer recorded; `null` when the question is about one tenant. */
-  readonly recorded: number | null;
-  readonly counts: readonly SeedCount[];
 }
 
 export interface ClosingReason {
@@ -27,6 +15,22 @@ export interface ClosingReason {
   readonly count: number;
   /** What would mend it, mostly a statement, where a worker could tell. */
   readonly fix?: string;
+}
+
+export interface RunCounts {
+  readonly run: RunId;
+  readonly name: ManifestName;
+  readonly release: ReleaseId;
+  readonly onTransient: OnTransient;
+  /** Retention took its seeds, so nothing can be counted. */
+  readonly pruned: boolean;
+  /** How many seeds the producer recorded; `null` when the question is about one tenant. */
+  readonly recorded: number | null;
+  readonly counts: readonly StateCount[];
+  /** The states in which seeds were found: what the counts must agree with. */
+  readonly found: readonly SeedStateKind[];
+  /** Of the seeds that close the gate. */
+  readonly reasons: readonly ClosingReason[];
 }
 
 /** The body of `/gate` and of `gate --json`. */
@@ -57,31 +61,41 @@ const EFFECT = {
   superseded: 'closing',
 } as const satisfies Record<SeedStateKind, Effect>;
 
-/** Pure: every replica answers alike. Open needs evidence: all seeds that were recorded, each in a state that allows it. */
-export function evaluateGate({ run, name, release, onTransient, recorded, counts }: RunCounts): Gate {
-  const present = counts.filter(({ count }) => count > 0);
-  const total = present.reduce((sum, { count }) => sum + count, 0);
-  const effectOf = ({ state }: SeedCount): Effect =>
-    state === 'retrying' && onTransient === 'hold' ? 'undecided' : EFFECT[state];
-  const closing = present.filter((seeds) => effectOf(seeds) === 'closing');
-  const tolerated = present.filter((seeds) => effectOf(seeds) === 'tolerated');
-  const settled = present.filter((seeds) => effectOf(seeds) === 'settled');
+export const CLOSING_STATES = SEED_STATES.filter((state) => EFFECT[state] === 'closing');
 
+/**
+ * Pure: every replica answers alike. Open needs evidence: the counts cover all seeds that were recorded, the seeds were found
+ * in the states that are counted and in no other, and each of these states allows it.
+ */
+export function evaluateGate(given: RunCounts): Gate {
+  const { run, name, release, onTransient, pruned, recorded, found, reasons } = given;
+  if (pruned) return { ...unknownGate(PRUNED), run, name, release };
+  const present = given.counts.filter(({ count }) => count > 0);
+  const total = present.reduce((sum, { count }) => sum + count, 0);
   const complete = recorded === null || recorded === total; // a seed that is missing was never granted
   if (complete && total === 0) return { ...unknownGate('there are no seeds'), run, name, release };
-  const evidenced = complete && tolerated.length + settled.length === present.length;
-  const state = closing.length > 0 ? 'blocked' : evidenced ? 'open' : 'pending';
+
+  const counted = present.map(({ state }) => state);
+  const agreed = counted.length === found.length && counted.every((state) => found.includes(state));
+  const effectOf = (state: SeedStateKind): Effect =>
+    state === 'retrying' && onTransient === 'hold' ? 'undecided' : EFFECT[state];
+  const effects = [...counted, ...found].map(effectOf);
+  const allowed = effects.every((effect) => effect === 'settled' || effect === 'tolerated');
+  const state = effects.includes('closing') ? 'blocked' : complete && agreed && allowed ? 'open' : 'pending';
   return {
     state,
     open: state === 'open',
-    degraded: state === 'open' && tolerated.length > 0,
+    degraded: state === 'open' && effects.includes('tolerated'),
     release,
     run,
     name,
     counts: totalsOf(present),
-    reasons: closing.map(({ tenant, reason, count }) => ({ tenant, reason: reason ?? 'superseded', count })),
+    reasons: state === 'blocked' ? reasons : [],
   };
 }
+
+const PRUNED =
+  'a newer run took over so long ago that its seeds were pruned (ROLECALL_RETENTION_DAYS); to serve this release, produce it again';
 
 /** Closed: nothing is known of such a release or tenant, which must not look like "no seeds left". */
 export function unknownGate(problem: string, release: ReleaseId | null = null): Gate {
@@ -89,10 +103,8 @@ export function unknownGate(problem: string, release: ReleaseId | null = null): 
   return { ...unknown, release, run: null, name: null, counts: totalsOf([]), reasons: [], problem };
 }
 
-function totalsOf(counts: readonly SeedCount[]): Record<SeedStateKind, number> {
-  const totals: Record<SeedStateKind, number> = { ...NONE };
-  for (const { state, count } of counts) totals[state] = (totals[state] ?? 0) + count; // a newer version's state has no row here
-  return totals;
+function totalsOf(counts: readonly StateCount[]): Record<SeedStateKind, number> {
+  return { ...NONE, ...Object.fromEntries(counts.map(({ state, count }) => [state, count])) };
 }
 
 const NONE = Object.fromEntries(SEED_STATES.map((state) => [state, 0])) as Record<SeedStateKind, 0>; // one key per state

@@ -4,7 +4,7 @@ import type { Reason } from '#shared/contract/reasons.ts';
 import { isNotMigrated } from '#shared/ledger/wait-for-schema.ts';
 import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
 import { countSeeds, findRuns, type Run } from '../gate/gate-counts.ts';
-import { evaluateGate, type Gate, type SeedCount } from '../gate/gate.ts';
+import { evaluateGate, type Gate, type StateCount } from '../gate/gate.ts';
 import { inTime } from '../gate/in-time.ts';
 import { nameRemedies } from '../gate/name-remedies.ts';
 
@@ -17,10 +17,14 @@ export interface BlockedSeed {
   readonly reason: Reason;
 }
 
+export interface TenantCount extends StateCount {
+  readonly tenant: TenantId;
+}
+
 export interface RunOverview {
   readonly run: Run;
   readonly gate: Gate;
-  readonly counts: readonly SeedCount[];
+  readonly tenants: readonly TenantCount[];
   readonly blocked: readonly BlockedSeed[];
 }
 
@@ -50,10 +54,24 @@ async function readRuns(em: () => EntityManager, { release, emails }: OverviewOp
   const runs = [...current, ...own.filter(({ run }) => !known.has(run))];
   return Promise.all(
     runs.map(async (run): Promise<RunOverview> => {
-      const [counted, blocked] = await Promise.all([countSeeds(em(), run), blockedSeeds(em(), run.run, emails)]);
-      return { run, gate: await nameRemedies(em(), evaluateGate(counted)), counts: counted.counts, blocked };
+      const [counts, tenants, blocked] = await Promise.all([
+        countSeeds(em(), run),
+        countByTenant(em(), run.run),
+        blockedSeeds(em(), run.run, emails),
+      ]);
+      return { run, gate: await nameRemedies(em(), evaluateGate(counts)), tenants, blocked };
     }),
   );
+}
+
+/** Reads all of the run in `seed_gate_idx`: a page may take milliseconds for that, a gate may not. */
+function countByTenant(em: EntityManager, run: RunId): Promise<TenantCount[]> {
+  return em.execute<TenantCount[]>(sql`
+    select tenant, state, count(*)::int as count
+    from rolecall.seed
+    where run = ${run}
+    group by state, tenant
+    order by state, tenant`);
 }
 
 function blockedSeeds(em: EntityManager, run: RunId, emails: boolean): Promise<BlockedSeed[]> {

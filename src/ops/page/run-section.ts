@@ -2,9 +2,9 @@ import type { TenantId } from '#shared/contract/ids.ts';
 import { SEED_QUEUE } from '#shared/contract/seed-job.ts';
 import { SEED_STATES, UNSETTLED_STATES, type SeedStateKind } from '#shared/contract/seed-state.ts';
 import { adviceOf } from '../gate/describe-gate.ts';
-import type { Gate, SeedCount } from '../gate/gate.ts';
+import type { Gate } from '../gate/gate.ts';
 import { html, type Html } from './html.ts';
-import { SHOWN_SEEDS, type RunOverview } from './overview.ts';
+import { SHOWN_SEEDS, type RunOverview, type TenantCount } from './overview.ts';
 
 /** Of thousands of tenants, those with open work come first and the rest is counted. */
 const SHOWN_TENANTS = 200;
@@ -13,7 +13,7 @@ const SHOWN_PER_REASON = 20;
 const SIGN = { open: '✓', pending: '…', blocked: '✕', unknown: '?' } as const satisfies Record<Gate['state'], string>;
 
 /** Pure: one run, with its gate, what closes it, and its tenants. */
-export function renderRun({ run, gate, counts, blocked }: RunOverview, boardReplays: boolean): Html {
+export function renderRun({ run, gate, tenants, blocked }: RunOverview, boardReplays: boolean): Html {
   const seeds = blocked.map(
     ({ tenant, who, reason }) =>
       html`<tr>
@@ -55,7 +55,7 @@ export function renderRun({ run, gate, counts, blocked }: RunOverview, boardRepl
           </table>
         </div>`
     }
-    ${renderTenants(counts)}
+    ${renderTenants(tenants)}
   </section>`;
 }
 
@@ -110,7 +110,7 @@ function renderReplay({ name, reasons }: Gate, boardReplays: boolean): Html {
     <p>When the cause is mended, ${boardReplays ? link : 'run '}<code>${command}</code>.</p>`;
 }
 
-function renderTenants(counts: readonly SeedCount[]): Html | null {
+function renderTenants(counts: readonly TenantCount[]): Html | null {
   const tenants = Map.groupBy(counts, ({ tenant }) => tenant);
   const states = SEED_STATES.filter((state) => counts.some((each) => each.state === state));
   const rows = [...tenants].toSorted(([, left], [, right]) => openWork(right) - openWork(left)).slice(0, SHOWN_TENANTS);
@@ -130,13 +130,12 @@ function renderTenants(counts: readonly SeedCount[]): Html | null {
 
 const UNSETTLED: ReadonlySet<SeedStateKind> = new Set(UNSETTLED_STATES);
 
-function openWork(counts: readonly SeedCount[]): 0 | 1 {
+function openWork(counts: readonly TenantCount[]): 0 | 1 {
   return counts.some(({ state }) => UNSETTLED.has(state)) ? 1 : 0;
 }
 
-function renderTenant(tenant: TenantId, of: readonly SeedCount[], states: readonly SeedStateKind[]): Html {
-  const countOf = (state: SeedStateKind) =>
-    of.filter((each) => each.state === state).reduce((sum, { count }) => sum + count, 0);
+function renderTenant(tenant: TenantId, of: readonly TenantCount[], states: readonly SeedStateKind[]): Html {
+  const countOf = (state: SeedStateKind) => of.find((each) => each.state === state)?.count ?? 0;
   return html`<tr>
     <th scope="row">${tenant}</th>
     ${states.map((state) => html`<td class="number">${countOf(state)}</td>`)}

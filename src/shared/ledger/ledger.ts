@@ -3,9 +3,11 @@ import { MikroORM, type Options } from '@mikro-orm/postgresql';
 import { Audit } from './entities/audit.entity.ts';
 import { ReleaseTenant } from './entities/release-tenant.entity.ts';
 import { Release } from './entities/release.entity.ts';
+import { SeedTally } from './entities/seed-tally.entity.ts';
 import { Seed } from './entities/seed.entity.ts';
 import { Ledger0001 } from './migrations/0001-ledger.ts';
 import { Ledger0002 } from './migrations/0002-own-tables.ts';
+import { Ledger0003 } from './migrations/0003-tally.ts';
 import { Ledger0004 } from './migrations/0004-pacing.ts';
 import { postgresOptions } from './postgres-options.ts';
 
@@ -23,6 +25,7 @@ export interface LedgerTarget {
 export const LEDGER_MIGRATIONS = [
   { name: '0001-ledger', class: Ledger0001 },
   { name: '0002-own-tables', class: Ledger0002 },
+  { name: '0003-tally', class: Ledger0003 },
   { name: '0004-pacing', class: Ledger0004 },
 ] as const;
 
@@ -30,7 +33,7 @@ export const LEDGER_MIGRATIONS = [
 export function ledgerOptions({ url, maxConnections, statementTimeoutMs }: LedgerTarget): Options {
   return {
     clientUrl: url,
-    entities: [Release, ReleaseTenant, Seed, Audit],
+    entities: [Release, ReleaseTenant, Seed, SeedTally, Audit],
     extensions: [Migrator],
     migrations: {
       migrationsList: [...LEDGER_MIGRATIONS],

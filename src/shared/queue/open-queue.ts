@@ -81,10 +81,10 @@ export function createSeedWorker(
 }
 
 /**
- * Finished jobs are for people to look at: some thousands are kept. Only on Redis: on PostgreSQL BullMQ's trimming costs
- * half of the throughput and deadlocks, so there the reconciler cleans up.
+ * Completed jobs are for people to look at: a week, and not more than this many. BullMQ sees to it only on Redis: on
+ * PostgreSQL its trimming costs half of the throughput and deadlocks, so the workers prune. In seconds.
  */
-const KEEP_FINISHED = { age: 7 * 24 * 3600, count: 20_000 };
+export const KEEP_FINISHED = { age: 7 * 24 * 3600, count: 20_000 };
 
 function disposable(queue: Queue<unknown, string>, connection: RedisConnection | null): SeedQueue {
   queue.on('error', () => {}); // what fails is told by the call that fails; without a listener an idle drop would crash

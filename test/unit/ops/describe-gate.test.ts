@@ -10,11 +10,14 @@ test('a blocked gate says what to do about each reason', () => {
     name: ManifestName.parse('flip'),
     release: ReleaseId.parse('r1'),
     onTransient: 'tolerate',
+    pruned: false,
     recorded: 3,
     counts: [
-      { tenant: TenantId.parse('north'), state: 'blocked', reason: 'pool-not-found', count: 2 },
-      { tenant: TenantId.parse('north'), state: 'granted', reason: null, count: 1 },
+      { state: 'blocked', count: 2 },
+      { state: 'granted', count: 1 },
     ],
+    found: ['blocked', 'granted'],
+    reasons: [{ tenant: TenantId.parse('north'), reason: 'pool-not-found', count: 2 }],
   });
 
   expect(describeGate(gate)).toEqual([

@@ -1,4 +1,4 @@
-import { assert, constantFrom, nat, option, property, record, array } from 'fast-check';
+import { assert, constantFrom, nat, option, property, record, subarray, uniqueArray } from 'fast-check';
 import { expect, test } from 'vitest';
 import { ManifestName, ReleaseId, RunId, TenantId } from '#shared/contract/ids.ts';
 import { SEED_STATES, type SeedStateKind } from '#shared/contract/seed-state.ts';
@@ -7,9 +7,10 @@ import { evaluateGate, type Gate, type RunCounts } from '../../../src/ops/gate/g
 const ids = { run: RunId.parse(7), name: ManifestName.parse('flip'), release: ReleaseId.parse('r1') };
 const tenant = TenantId.parse('flip');
 
+/** One seed in each of these states. */
 function run(onTransient: RunCounts['onTransient'], ...states: SeedStateKind[]): RunCounts {
-  const counts = states.map((state) => ({ tenant, state, reason: null, count: 1 }));
-  return { ...ids, onTransient, recorded: states.length, counts };
+  const counts = states.map((state) => ({ state, count: 1 }));
+  return { ...ids, onTransient, pruned: false, recorded: states.length, counts, found: states, reasons: [] };
 }
 
 test.for<[why: string, given: RunCounts, expected: Partial<Gate>]>([
@@ -23,7 +24,19 @@ test.for<[why: string, given: RunCounts, expected: Partial<Gate>]>([
   ['work remains', run('tolerate', 'granted', 'pending', 'retrying'), { state: 'pending', degraded: false }],
   ['seeds are missing from the ledger', { ...run('tolerate', 'granted'), recorded: 2 }, { state: 'pending' }],
   ['all seeds are missing from the ledger', { ...run('tolerate'), recorded: 2 }, { state: 'pending' }],
-  ['more seeds than were recorded', { ...run('tolerate', 'granted', 'granted'), recorded: 1 }, { state: 'pending' }],
+  ['more seeds than were recorded', { ...run('tolerate', 'granted', 'skipped'), recorded: 1 }, { state: 'pending' }],
+  ['seeds are counted and not found', { ...run('tolerate', 'granted'), found: [] }, { state: 'pending' }],
+  [
+    'seeds are found and not counted',
+    { ...run('tolerate', 'granted'), found: ['granted', 'skipped'] },
+    { state: 'pending' },
+  ],
+  ['a blocked seed is found, not counted', { ...run('tolerate', 'granted'), found: ['blocked'] }, { state: 'blocked' }],
+  [
+    'a run that retention took',
+    { ...run('tolerate', 'granted'), pruned: true },
+    { ...ids, state: 'unknown', open: false },
+  ],
   ['a release without seeds', run('tolerate'), { state: 'unknown', open: false }],
   ['a tenant without seeds', { ...run('tolerate'), recorded: null }, { state: 'unknown', open: false }],
   ['a tenant whose seeds are settled', { ...run('tolerate', 'granted'), recorded: null }, { state: 'open' }],
@@ -38,22 +51,18 @@ test('a state of a newer version does not open the gate', () => {
 });
 
 test('what closes the gate is named, by tenant and reason', () => {
-  const counts: RunCounts['counts'] = [
-    { tenant, state: 'blocked', reason: 'user-missing', count: 2 },
-    { tenant, state: 'superseded', reason: null, count: 1 },
-    { tenant, state: 'retrying', reason: 'throttled', count: 4 },
-  ];
+  const reasons = [
+    { tenant, reason: 'user-missing', count: 2 },
+    { tenant, reason: 'superseded', count: 1 },
+  ] as const;
 
-  expect(evaluateGate({ ...ids, onTransient: 'tolerate', recorded: 7, counts })).toEqual({
+  expect(evaluateGate({ ...run('tolerate', 'blocked', 'superseded', 'retrying'), reasons })).toEqual({
     state: 'blocked',
     open: false,
     degraded: false,
     ...ids,
-    counts: { pending: 0, retrying: 4, waiting: 0, granted: 0, skipped: 0, blocked: 2, superseded: 1 },
-    reasons: [
-      { tenant, reason: 'user-missing', count: 2 },
-      { tenant, reason: 'superseded', count: 1 },
-    ],
+    counts: { pending: 0, retrying: 1, waiting: 0, granted: 0, skipped: 0, blocked: 1, superseded: 1 },
+    reasons,
   });
 });
 
@@ -62,22 +71,25 @@ test('the gate is open only when every recorded seed is settled or tolerated', (
   const anyRun = record({
     onTransient: constantFrom<RunCounts['onTransient'][]>('tolerate', 'hold'),
     recorded: option(nat(8)),
-    counts: array(seeds, { maxLength: 8 }),
+    counts: uniqueArray(seeds, { selector: ({ state }) => state }),
+    missed: subarray([...SEED_STATES], { maxLength: 1 }),
   });
 
   assert(
-    property(anyRun, ({ onTransient, recorded, counts }) => {
+    property(anyRun, ({ onTransient, recorded, counts, missed }) => {
       const total = counts.reduce((sum, { count }) => sum + count, 0);
       const allowed = new Set<SeedStateKind>(['granted', 'skipped', 'waiting']);
       if (onTransient === 'tolerate') allowed.add('retrying');
-      const given = counts.map(({ state, count }) => ({ tenant, reason: null, state, count }));
+      const present = counts.filter(({ count }) => count > 0).map(({ state }) => state);
+      const found = present.filter((state) => !missed.includes(state));
 
-      const gate = evaluateGate({ ...ids, onTransient, recorded, counts: given });
+      const gate = evaluateGate({ ...run(onTransient), recorded, counts, found });
 
       const mayOpen =
         total > 0 &&
         (recorded === null || recorded === total) &&
-        counts.every(({ state, count }) => count === 0 || allowed.has(state));
+        found.length === present.length &&
+        present.every((state) => allowed.has(state));
       expect(gate.open).toBe(mayOpen);
       expect(gate.state === 'open').toBe(mayOpen);
       expect(gate.degraded && !gate.open).toBe(false);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { ManifestName, ReleaseId, RunId, TenantId } from '#shared/contract/ids.ts';
-import { evaluateGate, type RunCounts } from '../../../src/ops/gate/gate.ts';
+import type { SeedStateKind } from '#shared/contract/seed-state.ts';
+import { evaluateGate } from '../../../src/ops/gate/gate.ts';
 import { html } from '../../../src/ops/page/html.ts';
 import type { Overview, RunOverview } from '../../../src/ops/page/overview.ts';
 import { renderStatusPage } from '../../../src/ops/page/status-page.ts';
@@ -8,23 +9,21 @@ import { renderStatusPage } from '../../../src/ops/page/status-page.ts';
 const HOSTILE = `<script>alert("1&2")</script>'`;
 const tenant = TenantId.parse('flip');
 
-function overviewOf(counts: RunCounts['counts'], blocked: RunOverview['blocked'] = []): RunOverview {
+function overviewOf(state: SeedStateKind, blocked: RunOverview['blocked'] = []): RunOverview {
   const ids = { run: RunId.parse(7), name: ManifestName.parse('flip'), release: ReleaseId.parse('<b>r1</b>') };
-  const recorded = counts.reduce((sum, { count }) => sum + count, 0);
-  const run = { ...ids, onTransient: 'tolerate', seeds: recorded, ageS: 10, superseded: false } as const;
-  return { run, gate: evaluateGate({ ...run, recorded, counts }), counts, blocked };
+  const run = { ...ids, onTransient: 'tolerate', seeds: 3, ageS: 10, superseded: false, pruned: false } as const;
+  const reasons = blocked.map(({ reason }) => ({ tenant, reason, count: 3 }));
+  const gate = evaluateGate({ ...run, recorded: 3, counts: [{ state, count: 3 }], found: [state], reasons });
+  return { run, gate, tenants: [{ tenant, state, count: 3 }], blocked };
 }
 
 const page = (overview: Overview, board: 'login' | 'none' = 'login', boardReplays = true) =>
   renderStatusPage({ overview, board, boardReplays, emails: false });
 const read = (...runs: RunOverview[]): Overview => ({ kind: 'read', runs });
 
-const open = overviewOf([{ tenant, state: 'granted', reason: null, count: 3 }]);
-const pending = overviewOf([{ tenant, state: 'pending', reason: null, count: 3 }]);
-const blocked = overviewOf(
-  [{ tenant, state: 'blocked', reason: 'user-missing', count: 1 }],
-  [{ tenant, who: HOSTILE, reason: 'user-missing' }],
-);
+const open = overviewOf('granted');
+const pending = overviewOf('pending');
+const blocked = overviewOf('blocked', [{ tenant, who: HOSTILE, reason: 'user-missing' }]);
 
 test('what goes into the page is escaped, also inside attributes', () => {
   expect(html`<a title="${HOSTILE}">${[html`<i>${HOSTILE}</i>`]}</a>`.text).not.toContain('<script');

@@ -15,6 +15,7 @@ const ReleaseSchema = defineEntity({
     seeds: p.integer(),
     recordedAt: p.datetime().length(3).defaultRaw('now()'),
     supersededAt: p.datetime().length(3).nullable(),
+    prunedAt: p.datetime().length(3).nullable(),
   },
   // At most one run of a name is current, however many producers race.
   uniques: [{ name: 'release_current_key', properties: ['name'], where: { supersededAt: null } }],

@@ -5,6 +5,7 @@ import type { Reason } from '#shared/contract/reasons.ts';
 import type { SeedRole } from '#shared/contract/roles.ts';
 import type { SeedStateKind, Suspicion } from '#shared/contract/seed-state.ts';
 import type { GrantMode, OnMissing } from '#shared/contract/tenant-settings.ts';
+import { TALLY_TRIGGERS } from '../migrations/0003-tally.ts';
 
 const SeedSchema = defineEntity({
   name: 'Seed',
@@ -47,6 +48,14 @@ const SeedSchema = defineEntity({
         'create unique index "seed_run_tenant_email_key" on "rolecall"."seed" ("run", "tenant", lower("email"))',
     },
   ],
+  // They keep `seed_tally`.
+  triggers: (['insert', 'update', 'delete'] as const).map((event) => ({
+    name: `seed_tally_${event}`,
+    timing: 'after',
+    events: [event],
+    forEach: 'statement',
+    expression: TALLY_TRIGGERS[`seed_tally_${event}`],
+  })),
 });
 
 /** One email of one tenant in one run. A new run gets new rows, so history is never overwritten. */
