@@ -1,3 +1,4 @@
+import type { PoolScans } from './cognito/pool-scans.ts';
 import type { Lookup, UserDirectory } from './cognito/user-directory.ts';
 import type { TakenSeed } from './take-seed.ts';
 
@@ -5,10 +6,15 @@ import type { TakenSeed } from './take-seed.ts';
 export type Resolution = Lookup | { readonly kind: 'paced'; readonly waitMs: number };
 
 export interface ResolveDeps {
+  readonly scans: PoolScans;
   readonly directory: UserDirectory;
 }
 
-/** Asks Cognito who a seed is. */
-export function resolveSeed({ directory }: ResolveDeps, seed: TakenSeed, signal: AbortSignal): Promise<Resolution> {
-  return directory.find(seed.email, seed.userPool, signal);
+/** Asks Cognito who a seed is, unless somebody who walked through its whole pool knows. */
+export async function resolveSeed(
+  { scans, directory }: ResolveDeps,
+  seed: TakenSeed,
+  signal: AbortSignal,
+): Promise<Resolution> {
+  return (await scans.look(seed)) ?? directory.find(seed.email, seed.userPool, signal);
 }

@@ -9,9 +9,12 @@ import { createProbeServer, listen, type Check } from '#shared/runtime/probe-ser
 import { waitUntilReachable } from '#shared/runtime/wait-until-reachable.ts';
 import { createCognitoClients } from './cognito/cognito-clients.ts';
 import { createCognitoDirectory } from './cognito/cognito-directory.ts';
-import type { UserDirectory } from './cognito/user-directory.ts';
+import { createCognitoRequests } from './cognito/cognito-requests.ts';
+import { createPoolScans } from './cognito/pool-scans.ts';
+import type { UserDirectory, UserPool } from './cognito/user-directory.ts';
 import { createSeedConsumer, startConsuming, stopConsuming } from './consume.ts';
 import { watchConsumption } from './consumption-watch.ts';
+import { countDemand, nameWorker } from './count-demand.ts';
 import { grantSeed, verifyGrants } from './grant-seed.ts';
 import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
@@ -56,9 +59,9 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const { config, log, signal } = deps;
   await using opened = new AsyncDisposableStack();
   const metrics = deps.metrics ?? new Registry();
-  const { settled, observeCognito } = createWorkerMetrics(metrics);
+  const { settled, observeCognito, answered } = createWorkerMetrics(metrics);
 
-  const ledger = opened.use(await openLedger(config.ledger));
+  const ledger = opened.use(await openLedger({ ...config.ledger, connectionName: nameWorker() }));
   const em = () => ledger.em.fork();
   const askLedger = () => em().execute(sql`select 1`);
   const boot = { boundMs: BOOT_BOUND_MS, ...(signal && { signal }) };
@@ -69,14 +72,17 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     ...(signal && { signal }),
   });
   const clients = opened.use(createCognitoClients(config));
-  const directory = deps.directory ?? createCognitoDirectory({ clients, observe: observeCognito });
+  const requests = createCognitoRequests({ clients, pace: () => Promise.resolve(), observe: observeCognito });
+  const directory = deps.directory ?? createCognitoDirectory({ requests, answered });
+  const count = (pool: UserPool) => countDemand(em(), pool);
+  const scans = opened.use(createPoolScans({ requests, count, answered, now: Date.now }));
   const databases = opened.use(createGrantsDatabases({ ledgerUrl: config.ledger.url, urlOf: config.databaseUrl }));
   const queue = opened.use(openQueue(config.queue));
   await waitUntilReachable(() => askQueue(queue), { what: nameQueue(config.queue), ...boot });
 
   const stores = createGrantStores(Date.now);
   const granting = { ledger: ledger.em, databases, stores };
-  const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed({ directory }, seed, attempt);
+  const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed({ scans, directory }, seed, attempt);
   const verify: ProvisionDeps['verify'] = (seed) => verifyGrants(granting, seed);
   const grant: ProvisionDeps['grant'] = (seed, sub) => grantSeed(granting, seed, sub);
   const tenantFaults: ProvisionDeps['tenantFaults'] = {

@@ -17,6 +17,7 @@ export interface TenantSketch {
   readonly id?: string;
   /** Default: `POOL`. */
   readonly pool?: string;
+  readonly lookup?: 'ListUsers' | 'AdminGetUser';
   readonly assumeRole?: { readonly arn: string; readonly externalId?: string };
   readonly identity?: { readonly requireVerifiedEmail?: boolean; readonly onDisabled?: 'skip' | 'block' | 'grant' };
   /** As in a manifest. */
@@ -42,9 +43,15 @@ export function writeOut({ name = 'flip', tenants }: ManifestSketch, endpoint: s
       admin: { id: ADMIN, name: 'Admin', description: 'A role for administrators.' },
       researcher: { id: RESEARCHER, name: 'Researcher', description: 'The default role.' },
     },
-    tenants: tenants.map(({ id = 'flip', pool = POOL, assumeRole, seeds, ...settings }) => ({
+    tenants: tenants.map(({ id = 'flip', pool = POOL, lookup, assumeRole, seeds, ...settings }) => ({
       id,
-      userPool: { id: pool, region: 'eu-west-2', endpoint, ...(assumeRole && { assumeRole }) },
+      userPool: {
+        id: pool,
+        region: 'eu-west-2',
+        endpoint,
+        ...(lookup && { lookup }),
+        ...(assumeRole && { assumeRole }),
+      },
       ...settings,
       seeds: seeds
         .map((seed) => (typeof seed === 'string' ? { email: seed } : seed))

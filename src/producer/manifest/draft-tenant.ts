@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { TenantId, type Scope } from '#shared/contract/ids.ts';
-import type { GrantMode, TenantSettings } from '#shared/contract/tenant-settings.ts';
+import { DEFAULT_REQUESTS_PER_SECOND, type GrantMode, type TenantSettings } from '#shared/contract/tenant-settings.ts';
 import { recordOf, type CheckedSource } from './checked-source.ts';
 import type { Place } from './manifest-problem.ts';
 import { NO_ROLES, NO_SEEDS, RoleKey, ScopedRole, SeedEntry, TenantEntry } from './manifest-schema.ts';
@@ -56,7 +56,12 @@ export function draftTenant(source: CheckedSource, value: unknown, index: number
 /** The mode is each seed's own in the end, so it is none of the tenant's settings. */
 function settingsOf({ userPool, identity, grants }: z.output<typeof TenantShell>): TenantSettings {
   const { databaseUrlEnv, schema, table } = grants;
-  return { userPool, identity, grants: { databaseUrlEnv, schema, ...(table && { table }) } };
+  const { requestsPerSecond = DEFAULT_REQUESTS_PER_SECOND[userPool.lookup] } = userPool;
+  return {
+    userPool: { ...userPool, requestsPerSecond },
+    identity,
+    grants: { databaseUrlEnv, schema, ...(table && { table }) },
+  };
 }
 
 function draftSeed(source: CheckedSource, value: unknown, path: Path): SeedDraft {
