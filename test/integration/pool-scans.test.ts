@@ -81,24 +81,35 @@ test('a linked federated profile is no second user', async ({ cognito, produce, 
   expect(await grantsIn(databaseUrl)).toContainEqual(expect.objectContaining({ user_id: native }));
 });
 
-test('two tenants share the walk through the pool that they share, and a new run shares it too', async ({
+test('two tenants share the walk through the pool that they share', async ({ cognito, produce, work, databaseUrl }) => {
+  cognito.addPool({ id: POOL, users: usersOf(MANY) });
+  const tenants = [
+    { id: 'a', seeds: MANY.slice(0, 20) },
+    { id: 'b', seeds: MANY.slice(20) },
+  ];
+  await produce({ tenants }, 'v1');
+  await work();
+  await untilCounts(databaseUrl, { granted: 40 });
+  expect(cognito.counts.calls).toMatchObject({ ListUsers: 1, DescribeUserPool: 1 });
+});
+
+test('who was created anew for a new run is granted by the new sub', async ({
   cognito,
   produce,
   work,
   databaseUrl,
 }) => {
   cognito.addPool({ id: POOL, users: usersOf(MANY) });
-  const [a, b] = [MANY.slice(0, 20), MANY.slice(20)];
-  const tenants = [
-    { id: 'a', seeds: a },
-    { id: 'b', seeds: b },
-  ];
-  await produce({ tenants }, 'v1');
+  const [ada = ''] = MANY;
+  await produce({ tenants: [{ seeds: MANY }] }, 'v1');
   await work();
   await untilCounts(databaseUrl, { granted: 40 });
-  await produce({ tenants }, 'v2');
+  cognito.removeUser(POOL, ada);
+  const { sub } = cognito.addUser(POOL, { email: ada });
+  await produce({ tenants: [{ seeds: MANY }] }, 'v2');
   await untilCounts(databaseUrl, { granted: 40 });
-  expect(cognito.counts.calls).toMatchObject({ ListUsers: 1, DescribeUserPool: 1 });
+  expect(await grantsIn(databaseUrl)).toContainEqual(expect.objectContaining({ user_id: sub }));
+  expect(cognito.counts.calls).toMatchObject({ ListUsers: 2, DescribeUserPool: 1 });
 });
 
 test('a run that wants many is counted anew after one that wanted few', async ({

@@ -16,7 +16,7 @@ export const REASONS = {
   throttled: {
     class: 'transient',
     meaning: 'Cognito refused the request because a quota is used up.',
-    todo: 'Nothing. If it lasts, see who else uses the ListUsers quota of that account and region.',
+    todo: 'Nothing. If it lasts, see who else uses the quota of that account and region.',
   },
   'cognito-unavailable': {
     class: 'transient',
@@ -96,7 +96,7 @@ export const REASONS = {
   'access-denied': {
     class: 'tenant',
     meaning: 'AWS does not allow this role to read the pool.',
-    todo: `Allow cognito-idp:ListUsers on the ARN of the pool, ${REPLAY}`,
+    todo: `Allow cognito-idp:ListUsers (and AdminGetUser, where the tenant looks up by it) on the ARN of the pool, ${REPLAY}`,
   },
   'assume-role-refused': {
     class: 'tenant',

@@ -1,7 +1,7 @@
 import { emailKey, type Email, type RunId } from '#shared/contract/ids.ts';
 import { DEFAULT_REQUESTS_PER_SECOND } from '#shared/contract/tenant-settings.ts';
 import { mayPay, planWalk, type KnownDemand, type WalkPlan } from './break-even.ts';
-import type { CognitoRequests } from './cognito-requests.ts';
+import type { CognitoRequests, PoolDescription } from './cognito-requests.ts';
 import type { FoundUser, LookupSource, UserPool } from './user-directory.ts';
 import { walkPool, type ClearUsers } from './walk-pool.ts';
 
@@ -12,6 +12,8 @@ export interface PoolScansDeps {
   count(pool: UserPool): Promise<PoolDemand>;
   answered(source: LookupSource): void;
   now(): number;
+  /** Over all pools of this process. Default: 100,000, some 20 MB. */
+  readonly maxKeptUsers?: number;
 }
 
 export interface Wanted {
@@ -35,16 +37,14 @@ const KEEP_MS = 60_000;
 const KEEP_SIZE_MS = 300_000;
 /** Until a walk is considered again, be it for more seeds or after a failure. */
 const DECLINE_MS = 60_000;
-/** Over all pools of this process: some 20 MB. */
-const MAX_KEPT_USERS = 100_000;
 /** 20,000 users in pages of 60 at 20 a second take 17 s; four workers share that rate. */
 const WALK_DEADLINE_MS = 120_000;
 /** A few round trips. */
 const DECIDING_MS = 100;
 /** Some tens of milliseconds are what a delayed job costs; a walk that ends early should not be waited for in vain. */
 const WAIT = { fromMs: 50, toMs: 2_000 };
-/** AWS docs, quotas in Amazon Cognito: not adjustable, or adjusted by whoever says a lower share. */
-const QUOTA_PER_SECOND = { ListUsers: 30, AdminGetUser: 120 } as const;
+/** Of an account and region, whatever a manifest says; not adjustable (AWS docs: quotas in Amazon Cognito). */
+const LIST_USERS_PER_SECOND = 30;
 
 interface Scan {
   /** The newest run that it was begun for. */
@@ -61,12 +61,9 @@ type Phase =
   | { readonly kind: 'declined'; readonly untilMs: number; readonly alsoForNewRuns: boolean };
 
 export function createPoolScans(deps: PoolScansDeps): PoolScans {
-  const { requests, now } = deps;
+  const { requests, now, maxKeptUsers = 100_000 } = deps;
   const scans = new Map<string, Scan>(); // the least recently used first
-  const sizes = new Map<
-    string,
-    { readonly users: number | null; readonly roundTripMs: number; readonly atMs: number }
-  >();
+  const sizes = new Map<string, PoolDescription & { readonly atMs: number }>();
   const underWay = new Set<Promise<void>>();
   const stop = new AbortController();
 
@@ -160,11 +157,11 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
     for (const { phase } of scans.values()) kept += usersOf(phase);
     for (const [key, { phase }] of scans) {
       const outdated = phase.kind === 'walked' && phase.untilMs <= now();
-      if (phase.kind !== 'walked' || (kept <= MAX_KEPT_USERS && !outdated)) continue;
+      if (phase.kind !== 'walked' || (kept <= maxKeptUsers && !outdated)) continue;
       scans.delete(key);
       kept -= usersOf(phase);
     }
-    return kept <= MAX_KEPT_USERS;
+    return kept <= maxKeptUsers;
   }
 }
 
@@ -173,10 +170,13 @@ function usersOf(phase: Phase): number {
   return phase.kind === 'walking' ? phase.users : 0;
 }
 
-/** A newer run may want more of the pool than the one for which no walk was worth it. */
+/**
+ * A newer run looks for itself: it may want more of the pool, and people may have been created anew for it. Only after a
+ * failure it has to wait like everybody.
+ */
 function isOver({ phase, run }: Scan, newRun: RunId, nowMs: number): boolean {
   if (phase.kind === 'deciding' || phase.kind === 'walking') return false;
-  return nowMs >= phase.untilMs || (phase.kind === 'declined' && !phase.alsoForNewRuns && newRun > run);
+  return nowMs >= phase.untilMs || (newRun > run && !(phase.kind === 'declined' && phase.alsoForNewRuns));
 }
 
 function remainingMs({ plan, pages, sinceMs }: Extract<Phase, { kind: 'walking' }>, nowMs: number): number {
@@ -186,11 +186,10 @@ function remainingMs({ plan, pages, sinceMs }: Extract<Phase, { kind: 'walking' 
 }
 
 function ratesOf({ lookup, requestsPerSecond }: UserPool) {
-  const pages = lookup === 'ListUsers' ? requestsPerSecond : DEFAULT_REQUESTS_PER_SECOND.ListUsers;
-  return {
-    pagesPerSecond: Math.min(pages, QUOTA_PER_SECOND.ListUsers),
-    lookupsPerSecond: Math.min(requestsPerSecond, QUOTA_PER_SECOND[lookup]),
-  };
+  const byList = lookup === 'ListUsers';
+  const share = byList ? requestsPerSecond : DEFAULT_REQUESTS_PER_SECOND.ListUsers;
+  const pagesPerSecond = Math.min(share, LIST_USERS_PER_SECOND);
+  return { pagesPerSecond, lookupsPerSecond: byList ? pagesPerSecond : requestsPerSecond };
 }
 
 /** Not the tenant: two may share a pool. But who may read it does matter. */

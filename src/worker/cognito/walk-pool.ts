@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { UserType } from '@aws-sdk/client-cognito-identity-provider';
 import { emailKey, type Sub } from '#shared/contract/ids.ts';
 import { MAX_USERS, type WalkPlan } from './break-even.ts';
@@ -46,9 +47,15 @@ function collect(byEmail: Map<string, UserType[]>, user: UserType): void {
   else others.push(withoutTheRest(user));
 }
 
-function clearUsers(byEmail: ReadonlyMap<string, readonly UserType[]>): ClearUsers {
+/** Some milliseconds: matching 20,000 users in one go would hold up every job. */
+const AT_ONCE = 500;
+
+async function clearUsers(byEmail: ReadonlyMap<string, readonly UserType[]>): Promise<ClearUsers> {
   const clear = new Map<string, Sub>();
+  let matched = 0;
   for (const [email, users] of byEmail) {
+    matched += 1;
+    if (matched % AT_ONCE === 0) await setImmediate();
     const found = matchClearly(email, users);
     if (found !== null) clear.set(email, found.sub);
   }
