@@ -20,6 +20,10 @@ import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
 import { createGrantStores } from './grants/grant-stores.ts';
 import { failed } from './outcome.ts';
+import { createPoolGuard } from './pacing/pool-guard.ts';
+import { openSlotBook } from './pacing/open-slot-book.ts';
+import { createSlots } from './pacing/slots.ts';
+import { wakeParked } from './pacing/wake-parked.ts';
 import { provisionSeed, type ProvisionDeps } from './provision-seed.ts';
 import { reconcile } from './reconcile.ts';
 import { resolveSeed } from './resolve-seed.ts';
@@ -50,6 +54,10 @@ const BOOT_BOUND_MS = 10_000;
 /** A producer that starts beside us migrates first; it may wait for its own database for a while. */
 const SCHEMA_BOUND_MS = 120_000;
 const RECONCILE_EVERY_MS = 15_000;
+/** Several times within the horizon of the slots, so that none passes unused. */
+const WAKE_EVERY_MS = 100;
+/** While this worker knows of nobody who waits. Who parks a seed itself goes over to the quick pace. */
+const LOOK_FOR_PARKED_EVERY_MS = 1_000;
 
 /**
  * Composition root of `work`: the one function that knows every concrete thing, and in which order they start. They
@@ -72,17 +80,22 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     ...(signal && { signal }),
   });
   const clients = opened.use(createCognitoClients(config));
-  const requests = createCognitoRequests({ clients, pace: () => Promise.resolve(), observe: observeCognito });
-  const directory = deps.directory ?? createCognitoDirectory({ requests, answered });
-  const count = (pool: UserPool) => countDemand(em(), pool);
-  const scans = opened.use(createPoolScans({ requests, count, answered, now: Date.now }));
   const databases = opened.use(createGrantsDatabases({ ledgerUrl: config.ledger.url, urlOf: config.databaseUrl }));
   const queue = opened.use(openQueue(config.queue));
   await waitUntilReachable(() => askQueue(queue), { what: nameQueue(config.queue), ...boot });
 
   const stores = createGrantStores(Date.now);
   const granting = { ledger: ledger.em, databases, stores };
-  const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed({ scans, directory }, seed, attempt);
+  let somebodyWaits = false;
+  const book = opened.use(openSlotBook(config.queue, em));
+  const slots = createSlots(book);
+  const guard = createPoolGuard({ concurrency: config.concurrency, now: Date.now });
+  const requests = createCognitoRequests({ clients, pace: slots.pace, observe: observeCognito });
+  const directory = deps.directory ?? createCognitoDirectory({ requests, answered });
+  const count = (pool: UserPool) => countDemand(em(), pool);
+  const scans = opened.use(createPoolScans({ requests, count, answered, now: Date.now }));
+  const resolving = { scans, directory, guard, slots };
+  const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed(resolving, seed, attempt);
   const verify: ProvisionDeps['verify'] = (seed) => verifyGrants(granting, seed);
   const grant: ProvisionDeps['grant'] = (seed, sub) => grantSeed(granting, seed, sub);
   const tenantFaults: ProvisionDeps['tenantFaults'] = {
@@ -99,6 +112,10 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     },
     unforeseen: (error) => failed(classifyDatabaseError(error), error),
     record: (seedId, state) => moveSeed(em(), seedId, state),
+    park: async (domain, { run, seedId, tenant }) => {
+      somebodyWaits = true;
+      await book.park({ domain, run, seedId, tenant });
+    },
     settled,
     now: Date.now,
     log,
@@ -112,12 +129,21 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   startConsuming(worker, log);
   opened.use(
     startPeriodic({
-      everyMs: RECONCILE_EVERY_MS,
+      pauseMs: () => RECONCILE_EVERY_MS,
       work: async () => {
         const found = await reconcile(em(), queue);
         if (found !== null && found.added + found.retried > 0) log.warn(found, 'jobs put back into the queue');
       },
       failed: (error) => log.warn({ cause: describeError(error) }, 'reconciling failed; the next round tries again'),
+    }),
+  );
+  opened.use(
+    startPeriodic({
+      pauseMs: () => (somebodyWaits ? WAKE_EVERY_MS : LOOK_FOR_PARKED_EVERY_MS),
+      work: async () => {
+        somebodyWaits = await wakeParked({ em: em(), queue, book });
+      },
+      failed: (error) => log.warn({ cause: describeError(error) }, 'nobody was woken; the next round tries again'),
     }),
   );
   log.info({ concurrency: config.concurrency, queue: config.queue.kind }, 'consuming');

@@ -94,7 +94,7 @@ test('a small pool of which many are wanted is walked through also there: that b
   databaseUrl,
 }) => {
   cognito.addPool({ id: POOL, users: people(40).map((email) => ({ email })) });
-  await produce(tenantOf(...people(40)), 'v1');
+  await produce({ tenants: [{ lookup: 'AdminGetUser', requestsPerSecond: 80, seeds: people(40) }] }, 'v1');
   await work();
   await untilCounts(databaseUrl, { granted: 40 });
   expect(cognito.counts.calls).toMatchObject({ AdminGetUser: 0, ListUsers: 1, DescribeUserPool: 1 });

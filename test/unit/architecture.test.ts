@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'producer/manifest': ['shared/contract', 'shared/config'],
   worker: ['worker', 'shared'],
   'worker/cognito': ['shared/contract'],
-  'worker/pacing': ['shared/contract', 'shared/queue'],
+  'worker/pacing': ['worker/cognito', 'worker/grants', 'shared/contract', 'shared/queue'],
   'worker/grants': ['shared/contract', 'shared/ledger'],
   ops: ['ops', 'shared'],
   'ops/gate': ['shared/contract', 'shared/ledger', 'shared/runtime'],

@@ -72,7 +72,7 @@ const UserPool = z.strictObject({
     .max(1_000_000)
     .optional()
     .describe(
-      "rolecall's share of the quota of the lookup, which all pools of an account and region use together: 20 for ListUsers, 80 for AdminGetUser unless given. Recorded; workers do not pace by it.",
+      "rolecall's share of the quota of the lookup, which all pools of an account and region use together: the lowest that is named there holds. Default: 20 of ListUsers' 30 per second, 80 of AdminGetUser's 120.",
     ),
 });
 

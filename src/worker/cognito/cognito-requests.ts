@@ -9,8 +9,8 @@ import type { Email } from '#shared/contract/ids.ts';
 import type { Reason } from '#shared/contract/reasons.ts';
 import type { CognitoClients } from './cognito-clients.ts';
 import { classifyCognitoError } from './cognito-errors.ts';
-import { NoSlot, type Pace } from './pace.ts';
-import type { CognitoOperation, UserPool } from './user-directory.ts';
+import { NoSlot, type CognitoOperation, type Pace } from './pace.ts';
+import type { UserPool } from './user-directory.ts';
 
 export interface CognitoRequestsDeps {
   readonly clients: CognitoClients;

@@ -1,6 +1,11 @@
-import type { CognitoOperation, UserPool } from './user-directory.ts';
+import type { UserPool } from './user-directory.ts';
 
-/** Resolves when a slot of the pool's quota is there. Throws when aborted, or when what hands out the slots is away. */
+export type CognitoOperation = 'ListUsers' | 'DescribeUserPool' | 'AdminGetUser';
+
+/**
+ * Resolves when the quota of this operation allows one more request. Rejects when it is aborted, or when what keeps the
+ * quota's slots does not answer.
+ */
 export type Pace = (pool: UserPool, operation: CognitoOperation, signal: AbortSignal) => Promise<void>;
 
 /** Nothing was asked, so nothing is known: classified like a deadline that passed. */
