@@ -15,6 +15,7 @@ const client = createCognitoClients({ stsEndpointIsConfigured: false }).clientFo
   id: poolId(tenant),
   region: REGION,
   endpoint,
+  lookup: 'ListUsers',
   requestsPerSecond: 0, // nobody paces here
 });
 

@@ -9,10 +9,13 @@ import { createProbeServer, listen, type Check } from '#shared/runtime/probe-ser
 import { waitUntilReachable } from '#shared/runtime/wait-until-reachable.ts';
 import { createCognitoClients } from './cognito/cognito-clients.ts';
 import { createCognitoDirectory } from './cognito/cognito-directory.ts';
-import type { UserDirectory } from './cognito/user-directory.ts';
+import { createCognitoRequests } from './cognito/cognito-requests.ts';
+import { createPoolScans } from './cognito/pool-scans.ts';
+import type { UserDirectory, UserPool } from './cognito/user-directory.ts';
 import { compactTally } from './compact-tally.ts';
 import { createSeedConsumer, startConsuming, stopConsuming } from './consume.ts';
 import { watchConsumption } from './consumption-watch.ts';
+import { countDemand, nameWorker } from './count-demand.ts';
 import { grantSeed, verifyGrants } from './grant-seed.ts';
 import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
@@ -70,9 +73,9 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const { config, log, signal } = deps;
   await using opened = new AsyncDisposableStack();
   const metrics = deps.metrics ?? new Registry();
-  const { settled, observeCognito } = createWorkerMetrics(metrics);
+  const { settled, observeCognito, answered } = createWorkerMetrics(metrics);
 
-  const ledger = opened.use(await openLedger(config.ledger));
+  const ledger = opened.use(await openLedger({ ...config.ledger, connectionName: nameWorker() }));
   const em = () => ledger.em.fork();
   const askLedger = () => em().execute(sql`select 1`);
   const boot = { boundMs: BOOT_BOUND_MS, ...(signal && { signal }) };
@@ -83,7 +86,6 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     ...(signal && { signal }),
   });
   const clients = opened.use(createCognitoClients(config));
-  const directory = deps.directory ?? createCognitoDirectory({ clients, observe: observeCognito });
   const databases = opened.use(createGrantsDatabases({ ledgerUrl: config.ledger.url, urlOf: config.databaseUrl }));
   const queue = opened.use(openQueue(config.queue));
   await waitUntilReachable(() => askQueue(queue), { what: nameQueue(config.queue), ...boot });
@@ -94,7 +96,11 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const book = opened.use(openSlotBook(config.queue, em));
   const slots = createSlots(book);
   const guard = createPoolGuard({ concurrency: config.concurrency, now: Date.now });
-  const resolving = { directory, guard, slots };
+  const requests = createCognitoRequests({ clients, pace: slots.pace, observe: observeCognito });
+  const directory = deps.directory ?? createCognitoDirectory({ requests, answered });
+  const count = (pool: UserPool) => countDemand(em(), pool);
+  const scans = opened.use(createPoolScans({ requests, count, answered, now: Date.now }));
+  const resolving = { scans, directory, guard, slots };
   const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed(resolving, seed, attempt);
   const verify: ProvisionDeps['verify'] = (seed) => verifyGrants(granting, seed);
   const grant: ProvisionDeps['grant'] = (seed, sub) => grantSeed(granting, seed, sub);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { TenantId, type Scope } from '#shared/contract/ids.ts';
-import type { GrantMode, TenantSettings } from '#shared/contract/tenant-settings.ts';
+import { DEFAULT_REQUESTS_PER_SECOND, type GrantMode, type TenantSettings } from '#shared/contract/tenant-settings.ts';
 import { recordOf, type CheckedSource } from './checked-source.ts';
 import type { Locate, Path, Place } from './manifest-problem.ts';
 import { NO_ROLES, NO_SEEDS, RoleKey, ScopedRole, SeedEntry, TenantEntry } from './manifest-schema.ts';
@@ -60,7 +60,12 @@ function locateWithin(parent: Path, locate: Locate): Locate {
 /** The mode is each seed's own in the end, so it is none of the tenant's settings. */
 function settingsOf({ userPool, identity, grants }: z.output<typeof TenantShell>): TenantSettings {
   const { databaseUrlEnv, schema, table } = grants;
-  return { userPool, identity, grants: { databaseUrlEnv, schema, ...(table && { table }) } };
+  const { requestsPerSecond = DEFAULT_REQUESTS_PER_SECOND[userPool.lookup] } = userPool;
+  return {
+    userPool: { ...userPool, requestsPerSecond },
+    identity,
+    grants: { databaseUrlEnv, schema, ...(table && { table }) },
+  };
 }
 
 function draftSeed(source: CheckedSource, value: unknown, path: Path): SeedDraft {
