@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DelayedError, UnrecoverableError, type Job } from 'bullmq';
 import type { SeedId } from '#shared/contract/ids.ts';
 import { REASONS, type BlockingReason, type Reason, type TransientReason } from '#shared/contract/reasons.ts';
-import { parseSeedJobId, SeedJob } from '#shared/contract/seed-job.ts';
+import { parseSeedJobId, retryPriority, SeedJob } from '#shared/contract/seed-job.ts';
 import type { SeedState } from '#shared/contract/seed-state.ts';
 import { createSeedWorker, type SeedWorker } from '#shared/queue/open-queue.ts';
 import type { QueueTarget } from '#shared/queue/queue-target.ts';
@@ -28,6 +28,8 @@ export interface ConsumeOptions {
   unforeseen(error: unknown): Outcome;
   /** Writes the state into the ledger. */
   record(seedId: SeedId, state: SeedState): Promise<boolean>;
+  /** Has a job that is delayed by now woken when its turn comes. */
+  park(domain: string, job: SeedJob): Promise<void>;
   settled(outcome: Outcome): void;
   now(): number;
   readonly log: Log;
@@ -45,7 +47,7 @@ const NEVER = new AbortController().signal; // for a BullMQ that passes no signa
 
 /** The one place where outcomes become ledger states, and BullMQ's return values and special errors. Takes nothing yet. */
 export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
-  const { target, concurrency, handle, unforeseen, record, settled, timing, now, log } = options;
+  const { target, concurrency, handle, unforeseen, record, park, settled, timing, now, log } = options;
   return createSeedWorker(target, work, {
     concurrency,
     autorun: false,
@@ -57,7 +59,7 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
   async function work(job: Job<unknown, string>, token?: string, signal = NEVER): Promise<string> {
     const payload = SeedJob.safeParse(job.data);
     if (!payload.success) return refuse(job);
-    const { seedId, label, tenant, run } = payload.data;
+    const { label, tenant, run } = payload.data;
     const outcome = await handle(payload.data, signal).catch(unforeseen);
     const reason = outcome !== null && 'reason' in outcome ? outcome.reason : undefined;
     const cause =
@@ -69,7 +71,7 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
     );
     if (outcome === null) return 'nothing to do';
     try {
-      return await conclude(job, token, seedId, outcome);
+      return await conclude(job, token, payload.data, outcome);
     } catch (error) {
       if (error instanceof DelayedError || error instanceof UnrecoverableError || error instanceof TryAgain)
         throw error;
@@ -79,12 +81,15 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
     }
   }
 
-  async function conclude(job: Job, token: string | undefined, seedId: SeedId, outcome: Outcome): Promise<string> {
+  async function conclude(job: Job, token: string | undefined, payload: SeedJob, outcome: Outcome): Promise<string> {
+    const { seedId } = payload;
     switch (outcome.kind) {
       case 'overtaken':
         return 'nothing to do';
       case 'paced': // no verdict, and no attempt either: what the ledger says of it stays true
-        return postpone(job, token, now() + outcome.waitMs);
+        await job.moveToDelayed(now() + outcome.waitMs, token);
+        if (outcome.domain !== undefined) await park(outcome.domain, payload);
+        throw new DelayedError();
       case 'granted': // the ledger knows: it was settled together with the grants
         settled(outcome);
         return `granted, ${outcome.added} new`;
@@ -112,6 +117,7 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
           seedId,
           suspicion ? { kind: 'pending', suspicion, nextAttemptAt } : { kind: 'retrying', reason, nextAttemptAt },
         );
+        await job.changePriority({ priority: retryPriority(job.attemptsMade + 1) });
         throw new TryAgain(reason, delayMs, cause);
       }
       case 'blocked':

@@ -1,5 +1,6 @@
 import type { Sub } from '#shared/contract/ids.ts';
 import { isTransient, type BlockingReason, type Reason, type TransientReason } from '#shared/contract/reasons.ts';
+import type { Later } from './pacing/slots.ts';
 import type { SeedState, Suspicion } from '#shared/contract/seed-state.ts';
 
 /** Every way one attempt can end. Endings that we expect are values; what is thrown surprised us. */
@@ -9,7 +10,7 @@ export type Outcome =
   /** A copy of this job was faster, or a newer run took over. */
   | { readonly kind: 'overtaken' }
   /** Its turn to ask Cognito is later, and nothing was asked. */
-  | { readonly kind: 'paced'; readonly waitMs: number }
+  | Later
   /** A definitive answer that counts only when it comes again. */
   | { readonly kind: 'suspected'; readonly suspicion: Suspicion }
   | Extract<SeedState, { kind: 'skipped' }>

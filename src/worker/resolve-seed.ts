@@ -1,14 +1,50 @@
-import type { Lookup, UserDirectory } from './cognito/user-directory.ts';
+import type { Lookup, UserDirectory, UserPool } from './cognito/user-directory.ts';
+import { budgetOf } from './pacing/pacing-budget.ts';
+import type { PoolGuard } from './pacing/pool-guard.ts';
+import { classifySlotError } from './pacing/slot-errors.ts';
+import type { Later, Slots } from './pacing/slots.ts';
 import type { TakenSeed } from './take-seed.ts';
 
 /** What is known of a seed's email, or when it may be asked for. */
-export type Resolution = Lookup | { readonly kind: 'paced'; readonly waitMs: number };
+export type Resolution = Lookup | Later;
 
 export interface ResolveDeps {
   readonly directory: UserDirectory;
+  readonly guard: PoolGuard;
+  readonly slots: Slots;
 }
 
-/** Asks Cognito who a seed is. */
-export function resolveSeed({ directory }: ResolveDeps, seed: TakenSeed, signal: AbortSignal): Promise<Resolution> {
-  return directory.find(seed.email, seed.userPool, signal);
+/** Asks Cognito who a seed is, when it is its turn. */
+export async function resolveSeed(deps: ResolveDeps, seed: TakenSeed, signal: AbortSignal): Promise<Resolution> {
+  try {
+    return await resolveInTurn(deps, seed, signal);
+  } catch (cause) {
+    return { kind: 'failed', reason: classifySlotError(cause), cause };
+  }
+}
+
+async function resolveInTurn(
+  { directory, guard, slots }: ResolveDeps,
+  seed: TakenSeed,
+  signal: AbortSignal,
+): Promise<Resolution> {
+  const { userPool, email } = seed;
+  const entry = guard.enter(poolKey(userPool), budgetOf(userPool, 'ListUsers').domain);
+  if (entry.kind !== 'go') {
+    await slots.leave(seed);
+    return entry.kind === 'later'
+      ? { kind: 'paced', waitMs: entry.waitMs }
+      : { kind: 'failed', reason: entry.reason, cause: 'the pool does not answer others either' };
+  }
+  using visit = entry;
+  await directory.prepare(userPool); // first, as a slot is for one moment: fetching credentials takes longer
+  const later = await slots.reserve(seed, signal);
+  if (later !== null) return later;
+  const lookup = await directory.find(email, userPool, signal);
+  if (visit.answered(lookup)) await slots.slowDown(seed);
+  return lookup;
+}
+
+function poolKey({ id, region, endpoint }: UserPool): string {
+  return JSON.stringify([id, region, endpoint]);
 }

@@ -16,6 +16,10 @@ import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
 import { createGrantStores } from './grants/grant-stores.ts';
 import { failed } from './outcome.ts';
+import { createPoolGuard } from './pacing/pool-guard.ts';
+import { openSlotBook } from './pacing/open-slot-book.ts';
+import { createSlots } from './pacing/slots.ts';
+import { wakeParked } from './pacing/wake-parked.ts';
 import { provisionSeed, type ProvisionDeps } from './provision-seed.ts';
 import { createVerdictRecorder } from './record-verdict.ts';
 import { reconcile } from './reconcile.ts';
@@ -47,6 +51,10 @@ const BOOT_BOUND_MS = 10_000;
 /** A producer that starts beside us migrates first; it may wait for its own database for a while. */
 const SCHEMA_BOUND_MS = 120_000;
 const RECONCILE_EVERY_MS = 15_000;
+/** Several times within the horizon of the slots, so that none passes unused. */
+const WAKE_EVERY_MS = 100;
+/** While this worker knows of nobody who waits. Who parks a seed itself goes over to the quick pace. */
+const LOOK_FOR_PARKED_EVERY_MS = 1_000;
 
 /**
  * Composition root of `work`: the one function that knows every concrete thing, and in which order they start. They
@@ -76,7 +84,12 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
 
   const stores = createGrantStores(Date.now);
   const granting = { ledger: ledger.em, databases, stores };
-  const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed({ directory }, seed, attempt);
+  let somebodyWaits = false;
+  const book = opened.use(openSlotBook(config.queue, em));
+  const slots = createSlots(book);
+  const guard = createPoolGuard({ concurrency: config.concurrency, now: Date.now });
+  const resolving = { directory, guard, slots };
+  const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed(resolving, seed, attempt);
   const verify: ProvisionDeps['verify'] = (seed) => verifyGrants(granting, seed);
   const grant = createSeedGranter(granting);
   const tenantFaults: ProvisionDeps['tenantFaults'] = {
@@ -94,6 +107,10 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     },
     unforeseen: (error) => failed(classifyDatabaseError(error), error),
     record: createVerdictRecorder(ledger.em),
+    park: async (domain, { run, seedId, tenant }) => {
+      somebodyWaits = true;
+      await book.park({ domain, run, seedId, tenant });
+    },
     settled,
     now: Date.now,
     log,
@@ -107,12 +124,21 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   startConsuming(worker, log);
   opened.use(
     startPeriodic({
-      everyMs: RECONCILE_EVERY_MS,
+      pauseMs: () => RECONCILE_EVERY_MS,
       work: async () => {
         const found = await reconcile(em(), queue);
         if (found !== null && found.added + found.retried > 0) log.warn(found, 'jobs put back into the queue');
       },
       failed: (error) => log.warn({ cause: describeError(error) }, 'reconciling failed; the next round tries again'),
+    }),
+  );
+  opened.use(
+    startPeriodic({
+      pauseMs: () => (somebodyWaits ? WAKE_EVERY_MS : LOOK_FOR_PARKED_EVERY_MS),
+      work: async () => {
+        somebodyWaits = await wakeParked({ em: em(), queue, book });
+      },
+      failed: (error) => log.warn({ cause: describeError(error) }, 'nobody was woken; the next round tries again'),
     }),
   );
   log.info({ concurrency: config.concurrency, queue: config.queue.kind }, 'consuming');

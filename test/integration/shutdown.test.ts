@@ -63,6 +63,7 @@ describeOnBothPlatforms('a worker that is asked to stop', (queueTest) => {
       handle: () => new Promise(() => {}),
       unforeseen: (error) => failed('unexpected', error),
       record: async () => true,
+      park: async () => {},
       settled: () => {},
       now: Date.now,
       log,

@@ -17,6 +17,8 @@ export interface TenantSketch {
   readonly id?: string;
   /** Default: `POOL`. */
   readonly pool?: string;
+  /** Default: so many that nothing is paced. */
+  readonly requestsPerSecond?: number;
   readonly assumeRole?: { readonly arn: string; readonly externalId?: string };
   readonly identity?: { readonly requireVerifiedEmail?: boolean; readonly onDisabled?: 'skip' | 'block' | 'grant' };
   /** As in a manifest. */
@@ -42,14 +44,16 @@ export function writeOut({ name = 'flip', tenants }: ManifestSketch, endpoint: s
       admin: { id: ADMIN, name: 'Admin', description: 'A role for administrators.' },
       researcher: { id: RESEARCHER, name: 'Researcher', description: 'The default role.' },
     },
-    tenants: tenants.map(({ id = 'flip', pool = POOL, assumeRole, seeds, ...settings }) => ({
-      id,
-      userPool: { id: pool, region: 'eu-west-2', endpoint, ...(assumeRole && { assumeRole }) },
-      ...settings,
-      seeds: seeds
-        .map((seed) => (typeof seed === 'string' ? { email: seed } : seed))
-        .map((seed) => ({ roles: ['admin'], ...seed })),
-    })),
+    tenants: tenants.map(
+      ({ id = 'flip', pool = POOL, requestsPerSecond = 100_000, assumeRole, seeds, ...settings }) => ({
+        id,
+        userPool: { id: pool, region: 'eu-west-2', endpoint, requestsPerSecond, ...(assumeRole && { assumeRole }) },
+        ...settings,
+        seeds: seeds
+          .map((seed) => (typeof seed === 'string' ? { email: seed } : seed))
+          .map((seed) => ({ roles: ['admin'], ...seed })),
+      }),
+    ),
   };
 }
 

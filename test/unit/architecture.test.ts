@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   worker: ['worker', 'shared'],
   'worker/batching': [],
   'worker/cognito': ['shared/contract'],
-  'worker/pacing': ['shared/contract', 'shared/queue'],
+  'worker/pacing': ['worker/cognito', 'worker/grants', 'shared/contract', 'shared/queue'],
   'worker/grants': ['shared/contract', 'shared/ledger'],
   ops: ['ops', 'shared'],
   'ops/gate': ['shared/contract', 'shared/ledger', 'shared/runtime'],

@@ -69,7 +69,7 @@ const UserPool = z.strictObject({
     .max(1_000_000)
     .default(20)
     .describe(
-      "rolecall's share of the ListUsers quota, which all pools of an account and region use together. Recorded; workers do not pace by it.",
+      "rolecall's share of the ListUsers quota (30 per second), which all pools of an account and region use together: the lowest that is named there holds.",
     ),
 });
 

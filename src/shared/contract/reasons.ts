@@ -16,7 +16,7 @@ export const REASONS = {
   throttled: {
     class: 'transient',
     meaning: 'Cognito refused the request because a quota is used up.',
-    todo: 'Nothing. If it lasts, see who else uses the ListUsers quota of that account and region.',
+    todo: 'Nothing: workers ask more slowly. If it lasts, see who else uses the quota of that account and region, and lower requestsPerSecond.',
   },
   'cognito-unavailable': {
     class: 'transient',
@@ -52,6 +52,11 @@ export const REASONS = {
     class: 'transient',
     meaning: 'PostgreSQL aborted the transaction: a deadlock, a serialization failure or a lock time-out.',
     todo: 'Nothing.',
+  },
+  'queue-unavailable': {
+    class: 'transient',
+    meaning: "Redis, which keeps the slots of Cognito's quota, could not be reached.",
+    todo: 'If it lasts, check Redis.',
   },
   'user-missing': {
     class: 'not-found',

@@ -29,3 +29,11 @@ const MAX_PRIORITY = 2_097_151; // BullMQ's: 2^21 − 1
 export function seedPriority(ordinalInTenant: number): number {
   return Math.min(1 + ordinalInTenant, MAX_PRIORITY);
 }
+
+/**
+ * A seed that failed comes after the first hundred of every tenant, after the second time after two hundred, and so on: else
+ * the many of a tenant whose pool is down would come back before those of the others that nobody has looked at yet.
+ */
+export function retryPriority(attempt: number): number {
+  return Math.min(100 * attempt, MAX_PRIORITY);
+}

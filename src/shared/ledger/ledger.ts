@@ -6,6 +6,7 @@ import { Release } from './entities/release.entity.ts';
 import { Seed } from './entities/seed.entity.ts';
 import { Ledger0001 } from './migrations/0001-ledger.ts';
 import { Ledger0002 } from './migrations/0002-own-tables.ts';
+import { Ledger0004 } from './migrations/0004-pacing.ts';
 import { postgresOptions } from './postgres-options.ts';
 
 export type Ledger = MikroORM;
@@ -22,6 +23,7 @@ export interface LedgerTarget {
 export const LEDGER_MIGRATIONS = [
   { name: '0001-ledger', class: Ledger0001 },
   { name: '0002-own-tables', class: Ledger0002 },
+  { name: '0004-pacing', class: Ledger0004 },
 ] as const;
 
 /** Shared with the test that compares what the migrations build with what the entities describe. */

@@ -8,7 +8,7 @@ import {
   type QueueOptions,
   type WorkerOptions,
 } from 'bullmq';
-import { Cluster, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { QUEUE_PREFIX, SEED_QUEUE } from '#shared/contract/seed-job.ts';
 import type { QueueTarget } from './queue-target.ts';
 
@@ -17,10 +17,13 @@ const onPostgres = withBackend(createPostgresBackend);
 export type SeedQueue = Queue<unknown, string> & AsyncDisposable;
 export type SeedWorker = Worker<unknown, string>;
 export type Process = (job: Job<unknown, string>, token?: string, signal?: AbortSignal) => Promise<string>;
+type RedisTarget = Exclude<QueueTarget, { kind: 'postgres' }>;
 type RedisConnection = NonNullable<QueueOptions['connection']>;
 
 /** A producer and the board report an absent Redis at once, they do not hang on it. */
 const PRODUCING = { maxRetriesPerRequest: 1, retryStrategy: () => 200, connectTimeout: 5_000 } satisfies RedisOptions;
+/** A worker's own small questions: they fail, rather than hold up a job. */
+const ASIDE = { ...PRODUCING, commandTimeout: 2_000, enableAutoPipelining: true } satisfies RedisOptions;
 /** A worker outlives restarts and failovers. Without `reconnectOnError` a demoted master makes it spin. */
 const CONSUMING = {
   maxRetriesPerRequest: null,
@@ -37,6 +40,14 @@ export function openQueue(target: QueueTarget): SeedQueue {
   }
   const connection = redis(target, PRODUCING);
   return disposable(new Queue(SEED_QUEUE, { connection, prefix: QUEUE_PREFIX }), connection);
+}
+
+/** For what is kept beside the queue; commands fail rather than wait. The caller disconnects it. */
+export function connectRedis(target: RedisTarget): Redis | Cluster {
+  const connection = redis(target, ASIDE);
+  const client = connection instanceof Cluster ? connection : new Redis(connection);
+  client.on('error', () => {}); // what fails is told by the command that fails
+  return client;
 }
 
 /** What BullMQ must have migrated PostgreSQL to before a queue is opened on it; `null`: Redis needs nothing. */
@@ -123,10 +134,7 @@ function postgres({ url }: Extract<QueueTarget, { kind: 'postgres' }>) {
 }
 
 /** Options and not a URL, so that no error of a driver can quote a password. */
-function redis(
-  target: Exclude<QueueTarget, { kind: 'postgres' }>,
-  options: typeof PRODUCING | typeof CONSUMING,
-): RedisConnection {
+function redis(target: RedisTarget, options: typeof PRODUCING | typeof CONSUMING | typeof ASIDE) {
   const { username, password, tls } = target;
   const login = {
     ...(username !== undefined && { username }),

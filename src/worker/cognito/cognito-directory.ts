@@ -22,6 +22,12 @@ const LOOKUP_DEADLINE_MS = 20_000;
 /** Asks Cognito by ListUsers, which unlike AdminGetUser neither bills the user nor hides a second one. */
 export function createCognitoDirectory({ clients, observe }: CognitoDirectoryDeps): UserDirectory {
   return {
+    async prepare(pool) {
+      await clients
+        .clientFor(pool)
+        .config.credentials()
+        .catch(() => {}); // `find` meets the same failure, and classifies it
+    },
     async find(email, pool, signal) {
       // The manifest was checked, but this string goes into a filter: what could break out of it never leaves here.
       const checked = Email.safeParse(email);

@@ -12,5 +12,7 @@ export type UserPool = TenantSettings['userPool'];
 
 /** Who is this email? Never throws: what can go wrong stands in the answer. */
 export interface UserDirectory {
+  /** Gets ready to ask this pool, credentials included, so that `find` is one request. Never throws. */
+  prepare(pool: UserPool): Promise<void>;
   find(email: Email, pool: UserPool, signal: AbortSignal): Promise<Lookup>;
 }

@@ -16,6 +16,7 @@ test('what is tried again by itself', () => {
     'database-conflict',
     'database-unavailable',
     'network',
+    'queue-unavailable',
     'throttled',
     'timeout',
   ]);

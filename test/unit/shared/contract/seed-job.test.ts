@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RunId, SeedId } from '#shared/contract/ids.ts';
-import { parseSeedJobId, SeedJob, seedJobId, seedPriority } from '#shared/contract/seed-job.ts';
+import { parseSeedJobId, SeedJob, seedJobId, retryPriority, seedPriority } from '#shared/contract/seed-job.ts';
 
 const id = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 const payload = { v: 1, run: 3, tenant: 'flip', seedId: 7, label: 'a•••n@example.org' };
@@ -32,4 +32,8 @@ test('a payload with a raw email, of another version or without a seed does not 
 
 test('earlier seeds of a tenant come first, within what BullMQ takes', () => {
   expect([0, 1, 2, 2_097_150, 5_000_000].map(seedPriority)).toEqual([1, 2, 3, 2_097_151, 2_097_151]);
+});
+
+test('the more often a seed failed, the later it comes', () => {
+  expect([1, 2, 30, 2_147_483_647].map(retryPriority)).toEqual([100, 200, 3_000, 2_097_151]);
 });

@@ -1,0 +1,109 @@
+import type { Cluster, Redis } from 'ioredis';
+import { QUEUE_PREFIX } from '#shared/contract/seed-job.ts';
+import { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
+import { ADMIT, DUE, PARK, RESERVE, SLOW_DOWN, TAKE, type Script } from './redis-slot-scripts.ts';
+import { PACE, type Admitted, type Budget, type Parked, type Slot, type SlotBook, type Waiting } from './slot-book.ts';
+
+/** Keys share the queue's hash tag, so that in a cluster they share its node. */
+const KEY = `${QUEUE_PREFIX}:pacing`;
+const DUE_DOMAINS = `${KEY}:due`;
+
+/** Where the queue lives in Redis. The caller owns the connection. */
+export function createRedisSlotBook(redis: Redis | Cluster): SlotBook {
+  const run = (script: Script, keys: readonly string[], args: (string | number)[]) =>
+    evaluate(redis, script, keys, args);
+
+  async function domainsThatAreDue() {
+    const [waiting, ...domains] = (await run(DUE, [DUE_DOMAINS], [])) as [number, ...string[]];
+    return { waiting: waiting > 0, domains };
+  }
+
+  async function upNextOf(domain: string): Promise<Parked[]> {
+    const members = await redis.zrange(keysOf(domain).parked, 0, `${PACE.upNext - 1}`);
+    return members.map((member) => ({ ...parseMember(member), domain }));
+  }
+
+  async function admitTo(domain: string): Promise<Admitted[]> {
+    const flat = (await run(ADMIT, allKeysOf(domain), [domain])) as string[];
+    return Array.from({ length: flat.length / 2 }, (_, at) => ({
+      ...parseMember(flat[2 * at] ?? ''),
+      domain,
+      waitMs: Number(flat[2 * at + 1]),
+    }));
+  }
+
+  return {
+    async reserve({ domain, perSecond }, seed) {
+      const reply = await run(RESERVE, allKeysOf(domain), [domain, perSecond, memberOf(seed)]);
+      const [kind, waitMs] = reply as [Slot['kind'], string];
+      return { kind, waitMs: Number(waitMs) };
+    },
+    async park(seed) {
+      await run(PARK, allKeysOf(seed.domain), [seed.domain, memberOf(seed)]);
+    },
+    async take({ domain, perSecond }) {
+      return Number(await run(TAKE, [keysOf(domain).state], [perSecond]));
+    },
+    async slowDown({ domain, perSecond }: Budget) {
+      await run(SLOW_DOWN, [keysOf(domain).state], [perSecond]);
+    },
+    async upNext() {
+      const { waiting, domains } = await domainsThatAreDue();
+      return { waiting, parked: (await Promise.all(domains.map(upNextOf))).flat() };
+    },
+    async admit() {
+      const { domains } = await domainsThatAreDue();
+      return (await Promise.all(domains.map(admitTo))).flat();
+    },
+    async leave(parked) {
+      await Promise.all(
+        parked.flatMap((seed) => {
+          const keys = keysOf(seed.domain);
+          return [keys.parked, keys.admitted].map((key) => redis.zrem(key, memberOf(seed)));
+        }),
+      );
+    },
+    async leaveTenant(domain, tenant) {
+      const key = keysOf(domain).parked;
+      const members = await redis.zrange(key, 0, '-1');
+      const theirs = members.map(parseMember).filter((seed) => seed.tenant === tenant);
+      await Promise.all(theirs.map((seed) => redis.zrem(key, memberOf(seed))));
+      return theirs;
+    },
+  };
+}
+
+function keysOf(domain: string) {
+  const key = `${KEY}:${domain}`;
+  return { state: key, turns: `${key}:turns`, parked: `${key}:parked`, admitted: `${key}:admitted` };
+}
+
+/** In the order in which the scripts take them. */
+function allKeysOf(domain: string): string[] {
+  const { state, turns, parked, admitted } = keysOf(domain);
+  return [state, turns, parked, admitted, DUE_DOMAINS];
+}
+
+/** The scripts read the tenant out of it. */
+function memberOf({ run, seedId, tenant }: Waiting): string {
+  return `${run}:${seedId}:${tenant}`;
+}
+
+function parseMember(member: string): Waiting {
+  const [run, seedId, tenant] = member.split(':');
+  return { run: RunId.parse(Number(run)), seedId: SeedId.parse(Number(seedId)), tenant: TenantId.parse(tenant) };
+}
+
+async function evaluate(
+  redis: Redis | Cluster,
+  { sha, text }: Script,
+  keys: readonly string[],
+  args: (string | number)[],
+) {
+  try {
+    return await redis.evalsha(sha, keys.length, ...keys, ...args);
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+    return redis.eval(text, keys.length, ...keys, ...args); // first use, or Redis was restarted
+  }
+}

@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
+import type { Pace } from '../cognito/pace.ts';
+import type { UserPool } from '../cognito/user-directory.ts';
+import { budgetOf, isUnpaced } from './pacing-budget.ts';
+import { PACE, type SlotBook } from './slot-book.ts';
+
+export interface PacedSeed {
+  readonly id: SeedId;
+  readonly run: RunId;
+  readonly tenant: TenantId;
+  readonly userPool: UserPool;
+}
+
+export interface Slots {
+  /** `null`: the slot is now, and this seed's. */
+  reserve(seed: PacedSeed, signal: AbortSignal): Promise<Later | null>;
+  /** It will not ask for now, whatever it has reserved. */
+  leave(seed: PacedSeed): Promise<void>;
+  slowDown(seed: PacedSeed): Promise<void>;
+  readonly pace: Pace;
+}
+
+export interface Later {
+  readonly kind: 'paced';
+  readonly waitMs: number;
+  /** Where it waits for its turn; somebody wakes it. Absent: it comes back by itself. */
+  readonly domain?: string;
+}
+
+/** The quota's slots, as the lookups of one process see them. */
+export function createSlots(book: SlotBook): Slots {
+  return {
+    async reserve({ id, run, tenant, userPool }, signal) {
+      const budget = budgetOf(userPool, 'ListUsers');
+      if (isUnpaced(budget)) return null;
+      const slot = await book.reserve(budget, { run, seedId: id, tenant });
+      switch (slot.kind) {
+        case 'soon':
+          await sleep(slot.waitMs, undefined, { signal });
+          return null;
+        case 'later':
+          return { kind: 'paced', waitMs: slot.waitMs };
+        case 'full':
+          return { kind: 'paced', waitMs: PACE.safetyNet, domain: budget.domain };
+        default:
+          return slot satisfies never;
+      }
+    },
+    async leave({ id, run, tenant, userPool }) {
+      const budget = budgetOf(userPool, 'ListUsers');
+      if (!isUnpaced(budget)) await book.leave([{ domain: budget.domain, run, seedId: id, tenant }]);
+    },
+    async slowDown({ userPool }) {
+      const budget = budgetOf(userPool, 'ListUsers');
+      if (!isUnpaced(budget)) await book.slowDown(budget);
+    },
+    async pace(pool, operation, signal) {
+      const budget = budgetOf(pool, operation);
+      if (!isUnpaced(budget)) await sleep(await book.take(budget), undefined, { signal });
+    },
+  };
+}

@@ -1,0 +1,195 @@
+import { setInterval as every } from 'node:timers/promises';
+import { expect, vi } from 'vitest';
+import type { Emulator } from '../../demo/cognito/emulator.ts';
+import { countStates, failedJobs, keepHistory, statesOf, untilCounts, untilStates } from '../support/ledger.ts';
+import { people, POOL } from '../support/manifest.ts';
+import { describeOnBothPlatforms } from '../support/worker.ts';
+
+const peopleOf = (tenant: string, count: number) => people(count).map((email) => `${tenant}-${email}`);
+const usersOf = (emails: readonly string[]) => emails.map((email) => ({ email }));
+const OTHER_POOL = 'eu-west-2_Another01';
+
+describeOnBothPlatforms('the quota', (queueTest) => {
+  queueTest(
+    'is kept by all workers together, and each seed is picked up about twice',
+    async ({ cognito, produce, work, queue, databaseUrl }) => {
+      const emails = people(80);
+      cognito.setQuotas({ UserList: 30 });
+      cognito.addPool({ id: POOL, users: usersOf(emails) });
+      await produce({ tenants: [{ requestsPerSecond: 25, seeds: emails }] }, 'v1');
+      await Promise.all([work(), work(), work()]);
+
+      await untilCounts(databaseUrl, { granted: 80 });
+      expect(cognito.counts.throttled.ListUsers).toBe(0);
+      expect(cognito.counts.calls.ListUsers).toBe(80);
+      expect(peakOf(cognito)).toBeLessThanOrEqual(30); // a slot may be taken a fifth of a second late
+      const jobs = await queue.getJobs(['completed']);
+      expect(jobs.reduce((sum, job) => sum + job.attemptsStarted, 0)).toBeLessThan(2.5 * 80);
+    },
+  );
+
+  queueTest('is one for all tenants and pools of an account', async ({ cognito, produce, work, databaseUrl }) => {
+    cognito.setQuotas({ UserList: 30 });
+    const tenants = ['a', 'b', 'c'].map((id) => {
+      const seeds = peopleOf(id, 20);
+      cognito.addPool({ id: `${POOL}${id}`, users: usersOf(seeds) });
+      return { id, pool: `${POOL}${id}`, requestsPerSecond: id === 'b' ? 20 : 1_000_000, seeds };
+    });
+    await produce({ tenants: [tenants[1]!], name: 'first' }, 'v0');
+    await produce({ tenants: tenants.map((tenant) => ({ ...tenant, requestsPerSecond: 20 })) }, 'v1');
+    await work();
+
+    await untilCounts(databaseUrl, { granted: 80 });
+    expect(cognito.counts.throttled.ListUsers).toBe(0);
+    expect(peakOf(cognito)).toBeLessThanOrEqual(25);
+  });
+
+  queueTest('that somebody else eats half of is shared with them', async ({ cognito, produce, work, databaseUrl }) => {
+    const emails = people(120);
+    cognito.setQuotas({ UserList: 30 });
+    cognito.addPool({ id: POOL, users: usersOf(emails) });
+    const stop = new AbortController();
+    const others = askElsewhere(cognito, 15, stop.signal);
+    await produce({ tenants: [{ requestsPerSecond: 25, seeds: emails }] }, 'v1');
+    await Promise.all([work(), work()]);
+
+    await untilCounts(databaseUrl, { granted: 120 }, 40_000);
+    stop.abort();
+    const { throttled } = await others;
+    expect(cognito.counts.throttled.ListUsers - throttled).toBeLessThan(12); // one in ten
+    expect(throttled).toBeLessThan(12);
+  });
+});
+
+describeOnBothPlatforms('a tenant', (queueTest) => {
+  queueTest('that comes late does not wait for the large one', async ({ cognito, produce, work, databaseUrl }) => {
+    const large = peopleOf('large', 400);
+    const small = peopleOf('small', 5);
+    cognito.addPool({ id: POOL, users: usersOf([...large, ...small]) });
+    await produce({ name: 'large', tenants: [{ id: 'large', requestsPerSecond: 40, seeds: large }] }, 'v1');
+    await work();
+    await vi.waitFor(async () => expect((await countStates(databaseUrl))['granted']).toBeGreaterThan(40), 10_000);
+
+    await produce({ name: 'small', tenants: [{ id: 'small', requestsPerSecond: 40, seeds: small }] }, 'v1');
+    const before = (await countStates(databaseUrl))['granted'] ?? 0;
+    await vi.waitFor(
+      async () => {
+        const states = await statesOf(databaseUrl);
+        expect(small.map((email) => states[email])).toEqual(small.map(() => 'granted'));
+      },
+      { timeout: 10_000, interval: 20 },
+    );
+    const meanwhile = ((await countStates(databaseUrl))['granted'] ?? 0) - before;
+    expect(meanwhile).toBeLessThan(5 * 2 + 40); // its own and the other's in turn, and what was given out before
+  });
+
+  queueTest('whose run is superseded gives up its turns', async ({ cognito, produce, work, queue, databaseUrl }) => {
+    const old = peopleOf('old', 300);
+    const fresh = peopleOf('fresh', 10);
+    cognito.addPool({ id: POOL, users: usersOf([...old, ...fresh]) });
+    await produce({ tenants: [{ requestsPerSecond: 20, seeds: old }] }, 'v1');
+    await work();
+    await vi.waitFor(async () => expect((await countStates(databaseUrl))['granted']).toBeGreaterThan(5));
+    await produce({ tenants: [{ requestsPerSecond: 20, seeds: fresh }] }, 'v2');
+    const asked = cognito.counts.calls.ListUsers;
+
+    await untilCounts(databaseUrl, { granted: 10 });
+    expect(cognito.counts.calls.ListUsers - asked).toBeLessThan(10 + 5); // what was on its way
+    await vi.waitFor(async () => expect(await queue.getDelayedCount()).toBe(0), 10_000); // nothing comes back for them
+  });
+
+  queueTest('whose pool does not exist uses no slots', async ({ cognito, produce, work, queue, databaseUrl }) => {
+    const lost = peopleOf('lost', 60);
+    const fine = peopleOf('fine', 20);
+    cognito.addPool({ id: POOL, users: usersOf(fine) });
+    const requestsPerSecond = 10;
+    await produce(
+      {
+        tenants: [
+          { id: 'lost', pool: OTHER_POOL, requestsPerSecond, seeds: lost },
+          { id: 'fine', requestsPerSecond, seeds: fine },
+        ],
+      },
+      'v1',
+    );
+    await work();
+
+    await untilCounts(databaseUrl, { blocked: 60, granted: 20 });
+    expect(cognito.counts.byPool[OTHER_POOL]).toBeLessThan(12);
+    expect(await failedJobs(queue)).toEqual(lost.map(() => 'pool-not-found'));
+  });
+
+  queueTest('whose pool hangs holds up nobody', async ({ cognito, produce, work, databaseUrl }) => {
+    const stuck = peopleOf('stuck', 40);
+    const fine = peopleOf('fine', 60);
+    cognito.addPool({ id: POOL, users: usersOf(fine) });
+    cognito.addPool({ id: OTHER_POOL, users: usersOf(stuck) });
+    cognito.setFault({ kind: 'hang', pool: OTHER_POOL });
+    const history = await keepHistory(databaseUrl);
+    await produce(
+      {
+        tenants: [
+          { id: 'stuck', pool: OTHER_POOL, seeds: stuck },
+          { id: 'fine', seeds: fine },
+        ],
+      },
+      'v1',
+    );
+    await work({ ROLECALL_CONCURRENCY: '4' });
+
+    const expected = [...fine.map((email) => [email, 'granted']), ...stuck.map((email) => [email, 'pending'])];
+    await untilStates(databaseUrl, Object.fromEntries(expected)); // before the first of them has timed out
+    await untilCounts(databaseUrl, { granted: 60, retrying: 40 }, 30_000); // nor is the gate held for long
+
+    cognito.clearFaults();
+    await untilCounts(databaseUrl, { granted: 100 });
+    expect(new Set((await history())[stuck[0]!])).toEqual(new Set(['pending', 'retrying: timeout', 'granted']));
+  });
+
+  queueTest('whose pool throttles slows nobody down for long', async ({ cognito, produce, work, databaseUrl }) => {
+    const refused = peopleOf('refused', 40);
+    const fine = peopleOf('fine', 60);
+    cognito.addPool({ id: POOL, users: usersOf(fine) });
+    cognito.addPool({ id: OTHER_POOL, users: usersOf(refused) });
+    cognito.setFault({ kind: 'error', name: 'TooManyRequestsException', status: 400, pool: OTHER_POOL });
+    const requestsPerSecond = 60;
+    await produce(
+      {
+        tenants: [
+          { id: 'refused', pool: OTHER_POOL, requestsPerSecond, seeds: refused },
+          { id: 'fine', requestsPerSecond, seeds: fine },
+        ],
+      },
+      'v1',
+    );
+    await work();
+
+    await untilCounts(databaseUrl, { granted: 60, retrying: 40 }); // at the slowest rate that throttles lead to: 30 s
+    cognito.clearFaults();
+    await untilCounts(databaseUrl, { granted: 100 });
+  });
+});
+
+function peakOf(cognito: Emulator): number {
+  return Math.max(...Object.values(cognito.counts.maxPerSecond).map(({ ListUsers }) => ListUsers));
+}
+
+/** Somebody who uses the same quota, as the application itself does. */
+async function askElsewhere({ url }: Emulator, perSecond: number, signal: AbortSignal): Promise<{ throttled: number }> {
+  let throttled = 0;
+  const body = JSON.stringify({ UserPoolId: POOL, Limit: 1 });
+  const headers = {
+    'content-type': 'application/x-amz-json-1.1',
+    'x-amz-target': 'AWSCognitoIdentityProviderService.ListUsers',
+    authorization: 'AWS4-HMAC-SHA256 Credential=AKIAOTHER/20260101/eu-west-2/cognito-idp/aws4_request',
+  };
+  try {
+    for await (const _ of every(1_000 / perSecond, undefined, { signal })) {
+      const answer = await fetch(url, { method: 'POST', headers, body, signal });
+      if (answer.status === 400) throttled += 1;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  return { throttled };
+}

@@ -1,0 +1,184 @@
+import { describe, expect, inject, vi } from 'vitest';
+import { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
+import { openSlotBook } from '../../src/worker/pacing/open-slot-book.ts';
+import { PACE, type Budget, type Slot, type SlotBook, type Waiting } from '../../src/worker/pacing/slot-book.ts';
+import { testOn } from '../support/queue.ts';
+
+const HUNDRED = { domain: 'own/eu-west-2/user-list', perSecond: 100 };
+/** The second slot is beyond the horizon, so who asks for it is parked. */
+const ONE = { domain: 'own/eu-west-2/user-list', perSecond: 1 };
+
+const seed = (id: number, tenant = 'flip'): Waiting => ({
+  run: RunId.parse(1),
+  seedId: SeedId.parse(id),
+  tenant: TenantId.parse(tenant),
+});
+/** As a worker does. */
+async function reserveOrPark(book: SlotBook, budget: Budget, waiting: Waiting): Promise<Slot> {
+  const slot = await book.reserve(budget, waiting);
+  if (slot.kind === 'full') await book.park({ ...waiting, domain: budget.domain });
+  return slot;
+}
+const idsOf = (seeds: readonly Waiting[]) => seeds.map(({ seedId }) => Number(seedId));
+
+describe.skipIf(inject('redisUrl') === null)('the slots in redis', () => suite('redis'));
+describe('the slots in postgres', () => suite('postgres'));
+
+function suite(kind: 'redis' | 'postgres') {
+  const test = testOn(kind).extend('book', ({ target, ledger }, { onCleanup }) => {
+    const book = openSlotBook(target, () => ledger.em.fork());
+    onCleanup(() => book[Symbol.dispose]());
+    return book;
+  });
+
+  test('gives out slots an interval apart, to many at once, and no further than the horizon', async ({ book }) => {
+    const twenty = { ...HUNDRED, perSecond: 20 };
+    const slots = await Promise.all(Array.from({ length: 80 }, (_, n) => reserveOrPark(book, twenty, seed(n + 1))));
+
+    const waits = slots.flatMap((slot) => (slot.kind === 'full' ? [] : [slot.waitMs]));
+    expect(waits.length).toBeGreaterThanOrEqual(10); // half a second of them, and what time the requests took
+    expect(waits.length).toBeLessThan(80);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(PACE.horizon);
+    expect(slots.every((slot) => slot.kind === 'full' || (slot.kind === 'soon') === slot.waitMs <= PACE.near)).toBe(
+      true,
+    );
+  });
+
+  test('no rate but the one that was named, however many ask', async ({ book }) => {
+    const lastSlot = await takeMany(book, 20);
+    expect(lastSlot.sinceStart).toBeGreaterThan(19 * 10);
+    expect(lastSlot.waitMs).toBeLessThan(20 * 10);
+  });
+
+  test('who comes back at its slot gets it, and only once', async ({ book }) => {
+    const three = { ...HUNDRED, perSecond: 3 };
+    await reserveOrPark(book, three, seed(6));
+    expect(await reserveOrPark(book, three, seed(7))).toMatchObject({ kind: 'later' });
+    expect(await reserveOrPark(book, three, seed(7))).toMatchObject({ kind: 'later' });
+
+    await vi.waitUntil(() => whenSoon(reserveOrPark(book, three, seed(7))), {
+      timeout: 2_000,
+      interval: 5,
+    });
+    expect(await reserveOrPark(book, three, seed(7))).toMatchObject({ kind: 'later' });
+  });
+
+  test('tenants take turns, also one that comes late', async ({ book }) => {
+    await reserveOrPark(book, ONE, seed(999)); // the one slot there is
+    for (const id of [1, 2, 3, 4]) await reserveOrPark(book, ONE, seed(id, 'large'));
+    await reserveOrPark(book, ONE, seed(50, 'small'));
+    await reserveOrPark(book, ONE, seed(51, 'small'));
+
+    const { parked, waiting } = await upNextWhenDue(book);
+    expect(waiting).toBe(true);
+    expect(idsOf(parked)).toEqual([1, 50, 2, 51, 3, 4]);
+  });
+
+  test('who asks again while it is parked keeps its turn', async ({ book }) => {
+    await reserveOrPark(book, ONE, seed(999));
+    for (const id of [1, 2, 1, 1]) await reserveOrPark(book, ONE, seed(id));
+
+    expect(idsOf((await upNextWhenDue(book)).parked)).toEqual([1, 2]);
+  });
+
+  test('admits in turn, each seed once, however many workers admit at the same time', async ({ book }) => {
+    const fifty = { ...HUNDRED, perSecond: 50 };
+    await Promise.all(Array.from({ length: 120 }, (_, n) => reserveOrPark(book, fifty, seed(n + 1))));
+    const inTurn = idsOf((await upNextWhenDue(book)).parked);
+
+    const admitted: number[] = [];
+    await vi.waitFor(
+      async () => {
+        const rounds = await Promise.all([book.admit(), book.admit(), book.admit()]);
+        admitted.push(...idsOf(rounds.flat()));
+        expect(admitted).toEqual(expect.arrayContaining(inTurn));
+      },
+      { timeout: 5_000, interval: 20 },
+    );
+    expect(admitted.slice(0, inTurn.length)).toEqual(inTurn);
+  });
+
+  test('a slot that nobody came for is given out again', async ({ book }) => {
+    await untilLater(book, 2);
+
+    await expect.poll(async () => idsOf(await book.admit()), { timeout: 10_000 }).toEqual([2]);
+  });
+
+  test('who comes too late for its slot gets the next one, ahead of all who wait', async ({ book }) => {
+    const four = { domain: 'own/eu-west-1/user-list', perSecond: 4 };
+    for (const id of [1, 2, 3, 4, 5, 6]) await reserveOrPark(book, four, seed(id)); // two have slots to come, the rest is parked
+    for (const id of [7, 8]) await reserveOrPark(book, ONE, seed(id));
+    await upNextWhenDue(book, ONE.domain); // three quarters of a second later
+
+    expect(await reserveOrPark(book, four, seed(2))).toMatchObject({ kind: 'soon' });
+    expect(await reserveOrPark(book, four, seed(4))).toMatchObject({ kind: 'full' });
+  });
+
+  test('whoever leaves waits no longer, alone or with its tenant', async ({ book }) => {
+    await reserveOrPark(book, ONE, seed(999));
+    for (const id of [1, 2]) await reserveOrPark(book, ONE, seed(id, 'one'));
+    for (const id of [3, 4]) await reserveOrPark(book, ONE, seed(id, 'two'));
+
+    expect(idsOf(await book.leaveTenant(ONE.domain, TenantId.parse('one'))).toSorted()).toEqual([1, 2]);
+    await book.leave([{ ...seed(3, 'two'), domain: ONE.domain }]);
+    expect(idsOf((await upNextWhenDue(book)).parked)).toEqual([4]);
+  });
+
+  test('a throttle halves the rate, and two at once are one', async ({ book }) => {
+    await Promise.all([book.slowDown(HUNDRED), book.slowDown(HUNDRED)]);
+    const lastSlot = await takeMany(book, 20);
+    expect(lastSlot.sinceStart).toBeGreaterThan(19 * 20);
+    expect(lastSlot.waitMs).toBeLessThan(20 * 20);
+  });
+
+  test('the lowest budget that is named in a domain holds for all of it', async ({ book }) => {
+    await book.take({ ...HUNDRED, perSecond: 1 });
+    expect(await book.take(HUNDRED)).toBeGreaterThan(900);
+    expect(await book.take(HUNDRED)).toBeGreaterThan(1_800);
+  });
+
+  test('domains do not wait for each other', async ({ book }) => {
+    await reserveOrPark(book, ONE, seed(1));
+    expect((await reserveOrPark(book, ONE, seed(2))).kind).toBe('full');
+    expect((await reserveOrPark(book, { ...ONE, domain: 'own/eu-west-1/user-list' }, seed(3))).kind).toBe('soon');
+  });
+}
+
+/** A domain is due shortly before it has slots to give. */
+function upNextWhenDue(book: SlotBook, domain = ONE.domain) {
+  return vi.waitFor(
+    async () => {
+      const next = await book.upNext();
+      expect(next.parked.map((parked) => parked.domain)).toContain(domain);
+      return next;
+    },
+    { timeout: 3_000, interval: 10 },
+  );
+}
+
+/** Takes slots until one for this seed is some time away. */
+async function untilLater(book: SlotBook, id: number) {
+  for (;;) {
+    const slot = await reserveOrPark(book, HUNDRED, seed(id));
+    if (slot.kind !== 'soon') return slot;
+  }
+}
+
+async function whenSoon(slot: Promise<Slot>): Promise<Slot | null> {
+  return (await slot).kind === 'soon' ? slot : null;
+}
+
+/** When the last of so many slots is: by this process's clock, and as the book said. */
+async function takeMany(book: SlotBook, count: number) {
+  const start = performance.now();
+  const slots = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const waitMs = await book.take(HUNDRED);
+      return { waitMs, sinceStart: performance.now() - start + waitMs };
+    }),
+  );
+  return {
+    waitMs: Math.max(...slots.map(({ waitMs }) => waitMs)),
+    sinceStart: Math.max(...slots.map(({ sinceStart }) => sinceStart)),
+  };
+}
