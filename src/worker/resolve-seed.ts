@@ -1,5 +1,5 @@
 import type { PoolScans } from './cognito/pool-scans.ts';
-import type { Lookup, UserDirectory, UserPool } from './cognito/user-directory.ts';
+import { poolKey, type Lookup, type UserDirectory } from './cognito/user-directory.ts';
 import { budgetOf } from './pacing/pacing-budget.ts';
 import type { PoolGuard } from './pacing/pool-guard.ts';
 import { classifySlotError } from './pacing/slot-errors.ts';
@@ -45,8 +45,4 @@ async function resolveInTurn(
   const lookup = await directory.find(email, userPool, signal);
   if (visit.answered(lookup)) await slots.slowDown(seed);
   return lookup;
-}
-
-function poolKey({ id, region, endpoint }: UserPool): string {
-  return JSON.stringify([id, region, endpoint]);
 }

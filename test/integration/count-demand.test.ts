@@ -1,10 +1,15 @@
 import { expect } from 'vitest';
-import { moveSeed } from '#shared/ledger/move-seed.ts';
+import { RunId } from '#shared/contract/ids.ts';
+import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { UserPool } from '../../src/worker/cognito/user-directory.ts';
-import { countDemand } from '../../src/worker/count-demand.ts';
+import { createDemandCount } from '../../src/worker/count-demand.ts';
+import { moveSeed } from '../support/move-seed.ts';
 import { people, POOL } from '../support/manifest.ts';
 import { recordedSeeds } from '../support/recorded-seeds.ts';
 import { describeOnBothPlatforms, platformTest as test } from '../support/worker.ts';
+
+/** One that remembers nothing. */
+const countOf = (ledger: Ledger) => createDemandCount({ em: () => ledger.em.fork(), now: Date.now });
 
 const arn = 'arn:aws:iam::111122223333:role/rolecall';
 
@@ -20,8 +25,8 @@ test('the seeds of all tenants of a pool are counted, while their users may be f
     lookup: 'ListUsers',
     requestsPerSecond: 20,
   };
-  const count = async (change: Partial<UserPool> = {}) =>
-    (await countDemand(ledger.em.fork(), { ...pool, ...change })).seeds;
+  const countNow = (change: Partial<UserPool> = {}) => countOf(ledger)({ ...pool, ...change }, RunId.parse(1));
+  const count = async (change: Partial<UserPool> = {}) => (await countNow(change)).seeds;
 
   await produce({ tenants: [{ id: 'old', seeds: people(30) }] }, 'v1');
   await produce(
@@ -54,10 +59,27 @@ test('the seeds of all tenants of a pool are counted, while their users may be f
   expect(await count()).toBe(6);
 });
 
+test('a thousand pools are counted at once, and anew for a newer run', async ({ ledger, produce }) => {
+  const pool: UserPool = { id: POOL, region: 'eu-west-2', lookup: 'ListUsers', requestsPerSecond: 20 };
+  let statements = 0;
+  const em = () => {
+    statements += 1;
+    return ledger.em.fork();
+  };
+  const count = createDemandCount({ em, now: () => 0 });
+  await produce({ tenants: [{ seeds: people(3) }] }, 'v1');
+
+  await Promise.all(Array.from({ length: 1_000 }, (_, n) => count({ ...pool, id: `${POOL}${n}` }, RunId.parse(1))));
+  expect(statements).toBe(1);
+  await count(pool, RunId.parse(2));
+  await count(pool, RunId.parse(1));
+  expect(statements).toBe(2);
+});
+
 describeOnBothPlatforms('the workers', (queueTest) => {
   queueTest('are counted by their connections to the ledger', async ({ ledger, work }) => {
     const pool: UserPool = { id: POOL, region: 'eu-west-2', lookup: 'ListUsers', requestsPerSecond: 20 };
-    const workers = async () => (await countDemand(ledger.em.fork(), pool)).workers;
+    const workers = async () => (await countOf(ledger)(pool, RunId.parse(1))).workers;
     expect(await workers()).toBe(1); // who asks is one
     const first = await work();
     expect(await workers()).toBe(1);

@@ -2,13 +2,14 @@ import { MikroORM, sql } from '@mikro-orm/postgresql';
 import { expect, vi } from 'vitest';
 import { SEED_STATES } from '#shared/contract/seed-state.ts';
 import { ledgerOptions, type Ledger } from '#shared/ledger/ledger.ts';
-import { moveSeed, moveToSuperseded } from '#shared/ledger/move-seed.ts';
+import { moveToSuperseded } from '#shared/ledger/move-seed.ts';
 import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
 import { askGate } from '../../src/ops/gate/ask-gate.ts';
 import { migrate } from '../../src/producer/migrate.ts';
 import { compactTally } from '../../src/worker/compact-tally.ts';
 import { databaseTest as test } from '../support/database.ts';
 import { recordedRun, times } from '../support/recorded-run.ts';
+import { moveSeed } from '../support/move-seed.ts';
 import { execute } from '../support/sql.ts';
 import { tallyErrors } from '../support/tally.ts';
 

@@ -2,14 +2,15 @@ import { emailKey, type Email, type RunId } from '#shared/contract/ids.ts';
 import { DEFAULT_REQUESTS_PER_SECOND } from '#shared/contract/tenant-settings.ts';
 import { mayPay, planWalk, type KnownDemand, type WalkPlan } from './break-even.ts';
 import type { CognitoRequests, PoolDescription } from './cognito-requests.ts';
-import type { FoundUser, LookupSource, UserPool } from './user-directory.ts';
+import { poolKey, type FoundUser, type LookupSource, type UserPool } from './user-directory.ts';
 import { walkPool, type ClearUsers } from './walk-pool.ts';
 
 export type PoolDemand = Pick<KnownDemand, 'seeds' | 'workers'>;
 
 export interface PoolScansDeps {
   readonly requests: CognitoRequests;
-  count(pool: UserPool): Promise<PoolDemand>;
+  /** At this moment or, for a run that asked before, a moment ago. */
+  count(pool: UserPool, run: RunId): Promise<PoolDemand>;
   answered(source: LookupSource): void;
   now(): number;
   /** Over all pools of this process. Default: 100,000, some 20 MB. */
@@ -39,7 +40,7 @@ const KEEP_SIZE_MS = 300_000;
 const DECLINE_MS = 60_000;
 /** 20,000 users in pages of 60 at 20 a second take 17 s; four workers share that rate. */
 const WALK_DEADLINE_MS = 120_000;
-/** A few round trips. */
+/** A few round trips; then as long again each time, or the many of a pool that does not answer would come back for nothing. */
 const DECIDING_MS = 100;
 /** Some tens of milliseconds are what a delayed job costs; a walk that ends early should not be waited for in vain. */
 const WAIT = { fromMs: 50, toMs: 2_000 };
@@ -55,7 +56,7 @@ interface Scan {
 }
 
 type Phase =
-  | { readonly kind: 'deciding' }
+  | { readonly kind: 'deciding'; readonly sinceMs: number }
   | { readonly kind: 'walking'; readonly plan: WalkPlan; readonly sinceMs: number; pages: number; users: number }
   | { readonly kind: 'walked'; readonly users: ClearUsers; readonly untilMs: number }
   | { readonly kind: 'declined'; readonly untilMs: number; readonly alsoForNewRuns: boolean };
@@ -69,7 +70,7 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
 
   return {
     async look({ email, userPool, run }) {
-      const key = keyOf(userPool);
+      const key = poolKey(userPool);
       const known = scans.get(key);
       const scan = known !== undefined && !isOver(known, run, now()) ? known : begin(userPool, run);
       scans.delete(key);
@@ -78,7 +79,7 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
       const { phase } = scan;
       switch (phase.kind) {
         case 'deciding':
-          return { kind: 'paced', waitMs: DECIDING_MS };
+          return { kind: 'paced', waitMs: Math.max(DECIDING_MS, now() - phase.sinceMs) };
         case 'walking':
           return { kind: 'paced', waitMs: remainingMs(phase, now()) };
         case 'declined':
@@ -100,14 +101,14 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
   };
 
   function begin(pool: UserPool, run: RunId): Scan {
-    const scan: Scan = { run, phase: { kind: 'deciding' }, counted: Promise.resolve() };
+    const scan: Scan = { run, phase: { kind: 'deciding', sinceMs: now() }, counted: Promise.resolve() };
     scan.counted = consider(scan, pool).catch(() => decline(scan, { alsoForNewRuns: true }));
     return scan;
   }
 
   /** Done when the seeds are counted; what follows takes longer, and happens in the background. */
   async function consider(scan: Scan, pool: UserPool): Promise<void> {
-    const demand = { ...(await deps.count(pool)), ...ratesOf(pool) };
+    const demand = { ...(await deps.count(pool, scan.run)), ...ratesOf(pool) };
     if (!mayPay(demand)) return decline(scan, { alsoForNewRuns: false });
     const walk: Promise<void> = walkIfCheaper(scan, pool, demand)
       .catch(() => decline(scan, { alsoForNewRuns: true })) // a direct look finds out whether it lasts, and says so
@@ -138,7 +139,7 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
 
   /** Optional: without the permission, or the answer, the size is unknown. */
   async function sizeOf(pool: UserPool, signal: AbortSignal) {
-    const key = keyOf(pool);
+    const key = poolKey(pool);
     const known = sizes.get(key);
     if (known !== undefined && now() < known.atMs + KEEP_SIZE_MS) return known;
     const described = await requests.describePool(pool, { signal }).catch(() => ({ users: null, roundTripMs: 0 }));
@@ -190,9 +191,4 @@ function ratesOf({ lookup, requestsPerSecond }: UserPool) {
   const share = byList ? requestsPerSecond : DEFAULT_REQUESTS_PER_SECOND.ListUsers;
   const pagesPerSecond = Math.min(share, LIST_USERS_PER_SECOND);
   return { pagesPerSecond, lookupsPerSecond: byList ? pagesPerSecond : requestsPerSecond };
-}
-
-/** Not the tenant: two may share a pool. But who may read it does matter. */
-function keyOf({ id, region, endpoint, assumeRole }: UserPool): string {
-  return JSON.stringify([id, region, endpoint, assumeRole?.arn, assumeRole?.externalId]);
 }

@@ -27,3 +27,8 @@ export interface UserDirectory {
   /** The slot of its first request, `pool.lookup`, is reserved by the caller. */
   find(email: Email, pool: UserPool, signal: AbortSignal): Promise<Lookup>;
 }
+
+/** Not the tenant: two may share a pool. But who may read it does matter. */
+export function poolKey({ id, region, endpoint, assumeRole }: UserPool): string {
+  return JSON.stringify([id, region, endpoint, assumeRole?.arn, assumeRole?.externalId]);
+}
