@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,10 +41,16 @@ export async function startEmbeddedPostgres({ prefix, settings = [] }: PostgresO
   return {
     url: `postgres://rolecall:rolecall@127.0.0.1:${port}/postgres`,
     async [Symbol.asyncDispose]() {
-      await server.stop();
+      if (isRunning(server)) await server.stop();
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Ctrl-C in a terminal reaches the server as well, and the package would wait for ever for one that is gone to go. */
+function isRunning(server: EmbeddedPostgresServer): boolean {
+  const { process: child } = server as unknown as { readonly process?: ChildProcess }; // private to the package
+  return child?.exitCode === null && child.signalCode === null;
 }
 
 /**

@@ -12,7 +12,7 @@ export async function enqueueRun(em: EntityManager, queue: SeedQueue, run: RunId
   return addJobs(queue, unsettledSeeds(em, run));
 }
 
-const PAGE = 5_000;
+const PAGE = 1_000; // as many as go into the queue at once, so that one page is fetched while another is sent
 
 /** By pages of ids, so that memory stays flat however many there are. */
 async function* unsettledSeeds(em: EntityManager, run: RunId): AsyncGenerator<SeedToQueue> {

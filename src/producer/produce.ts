@@ -33,22 +33,29 @@ export interface Produced extends RecordedRun {
 const BOOT_BOUND_MS = 10_000;
 
 /** Manifest → ledger → jobs, in this order: a producer that dies in between is repaired by running it again. */
-export async function produce({ config, env, release, signal }: ProduceOptions): Promise<Produced> {
+export async function produce(options: ProduceOptions): Promise<Produced> {
+  await using opened = new AsyncDisposableStack();
+  const { ledger, queue, recorded } = await recordManifest(options, opened);
+  const enqueued = await enqueueRun(ledger.em.fork(), queue, recorded.run).catch(queueLost);
+  const superseded = (runs: readonly RunId[]) => findSuperseded(ledger.em.fork(), runs);
+  await removeFailedJobs(queue, { superseded, signal: options.signal }).catch(queueLost);
+  return { ...recorded, enqueued };
+}
+
+/** Everything that needs the manifest: it is let go before the jobs are added, which need its memory. */
+async function recordManifest({ config, env, release, signal }: ProduceOptions, opened: AsyncDisposableStack) {
   const { manifest, digest } = await readOrThrow(config.manifestPath, env);
   const managed = managedSchemas(manifest, env);
   await prepare({ config, managed, roles: manifest.roles, signal });
 
-  await using opened = new AsyncDisposableStack();
   const ledger = opened.use(await openLedger({ url: config.ledgerUrl, maxConnections: 3 }));
   const queue = opened.use(openQueue(config.queue));
   await waitUntilReachable(() => askQueue(queue), { what: nameQueue(config.queue), boundMs: BOOT_BOUND_MS, signal });
 
   const named = release ?? config.release ?? ReleaseId.parse(randomUUID());
-  const recorded = await recordRun(ledger.em.fork(), { manifest, digest, release: named });
-  const enqueued = await enqueueRun(ledger.em.fork(), queue, recorded.run).catch(queueLost);
-  const superseded = (runs: readonly RunId[]) => findSuperseded(ledger.em.fork(), runs);
-  await removeFailedJobs(queue, { superseded, signal }).catch(queueLost);
-  return { ...recorded, name: manifest.name, release: named, tenants: manifest.tenants.length, enqueued };
+  const run = await recordRun(ledger.em.fork(), { manifest, digest, release: named });
+  const recorded = { ...run, name: manifest.name, release: named, tenants: manifest.tenants.length };
+  return { ledger, queue, recorded };
 }
 
 export async function readOrThrow(path: string, env: Env): Promise<Extract<ManifestRead, { kind: 'read' }>> {

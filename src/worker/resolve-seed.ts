@@ -1,3 +1,4 @@
+import type { PoolScans } from './cognito/pool-scans.ts';
 import type { Lookup, UserDirectory, UserPool } from './cognito/user-directory.ts';
 import { budgetOf } from './pacing/pacing-budget.ts';
 import type { PoolGuard } from './pacing/pool-guard.ts';
@@ -9,27 +10,28 @@ import type { TakenSeed } from './take-seed.ts';
 export type Resolution = Lookup | Later;
 
 export interface ResolveDeps {
+  readonly scans: PoolScans;
   readonly directory: UserDirectory;
   readonly guard: PoolGuard;
   readonly slots: Slots;
 }
 
-/** Asks Cognito who a seed is, when it is its turn. */
+/** Asks Cognito who a seed is, when it is its turn, unless somebody who walked through its whole pool knows. */
 export async function resolveSeed(deps: ResolveDeps, seed: TakenSeed, signal: AbortSignal): Promise<Resolution> {
   try {
-    return await resolveInTurn(deps, seed, signal);
+    return (await deps.scans.look(seed)) ?? (await resolveInTurn(deps, seed, signal));
   } catch (cause) {
     return { kind: 'failed', reason: classifySlotError(cause), cause };
   }
 }
 
 async function resolveInTurn(
-  { directory, guard, slots }: ResolveDeps,
+  { directory, guard, slots }: Omit<ResolveDeps, 'scans'>,
   seed: TakenSeed,
   signal: AbortSignal,
 ): Promise<Resolution> {
   const { userPool, email } = seed;
-  const entry = guard.enter(poolKey(userPool), budgetOf(userPool, 'ListUsers').domain);
+  const entry = guard.enter(poolKey(userPool), budgetOf(userPool, userPool.lookup).domain);
   if (entry.kind !== 'go') {
     await slots.leave(seed);
     return entry.kind === 'later'

@@ -3,9 +3,16 @@ import { z } from 'zod';
 import { RunId, SeedId, TenantId, type Email } from '#shared/contract/ids.ts';
 import type { ReasonOf } from '#shared/contract/reasons.ts';
 import { SeedRole } from '#shared/contract/roles.ts';
+import type { SeedJob } from '#shared/contract/seed-job.ts';
 import { SEED_STATES, type SeedStateKind, type Suspicion } from '#shared/contract/seed-state.ts';
 import { GrantMode, OnMissing, TenantSettings } from '#shared/contract/tenant-settings.ts';
 import { moveToPending } from '#shared/ledger/move-seed.ts';
+import { createMicroBatch } from './batching/micro-batch.ts';
+import { isDatabaseAway } from './grants/database-errors.ts';
+import { parseOnce } from './parse-once.ts';
+
+/** Whose turn it is. */
+export type SeedToTake = Pick<SeedJob, 'run' | 'seedId'>;
 
 /** A seed that needs work, with all that is needed to do it. */
 export interface TakenSeed {
@@ -29,18 +36,19 @@ export interface TakenSeed {
   readonly tenantHasFault: boolean;
 }
 
+/** As PostgreSQL returns it; what is JSON comes as text, since most seeds share theirs with others. */
 const Row = z.object({
   id: z.coerce.number().pipe(SeedId),
   run: z.coerce.number().pipe(RunId),
   tenant: TenantId,
   email: z.string().transform((email) => email as Email), // the directory checks it once more before it uses it
-  roles: z.array(SeedRole),
+  roles: z.string().transform(parseOnce(z.array(SeedRole))),
   on_missing: OnMissing,
   mode: GrantMode,
   state: z.enum(SEED_STATES),
   suspected_reason: z.enum(['user-missing', 'credentials-invalid']).nullable(),
   sightings: z.number(),
-  settings: TenantSettings,
+  settings: z.string().transform(parseOnce(TenantSettings)),
   fault_reason: z
     .string()
     .transform((reason) => reason as ReasonOf<'tenant'>) // written by tenant-fault.ts alone
@@ -50,36 +58,51 @@ const Row = z.object({
 });
 
 /**
- * `null`: nothing to do, because the seed is settled, superseded or gone. A blocked seed that is taken up again is a
- * replay from the board, and the ledger follows before anything is tried.
+ * Takes seeds, many in one statement. `null`: nothing to do, because the seed is settled, superseded or gone. A blocked
+ * seed that is taken up again is a replay from the board, and the ledger follows before anything is tried.
  */
-export async function takeSeed(em: EntityManager, { run, seedId }: { run: RunId; seedId: SeedId }) {
-  const [found] = await em.execute<unknown[]>(sql`
-    select s.id, s.run, s.tenant, s.email, s.roles, s.on_missing, s.mode, s.state, s.suspected_reason, s.sightings,
-           t.settings, t.fault_reason, s.replayed_at > t.fault_at as replayed_after_fault,
+export function createSeedTaker(ledger: EntityManager): (wanted: SeedToTake) => Promise<TakenSeed | null> {
+  const read = createMicroBatch({
+    laneOf: () => 'all',
+    keysOf: () => [],
+    run: (wanted: readonly SeedToTake[]) => readRows(ledger.fork(), wanted),
+    failsAlike: isDatabaseAway,
+  });
+
+  return async (wanted) => {
+    const found = await read(wanted);
+    if (found === undefined) return null;
+    const row = Row.parse(found);
+    switch (row.state) {
+      case 'granted':
+      case 'skipped':
+      case 'superseded':
+        return null;
+      case 'blocked': {
+        const replayed = await moveToPending(ledger.fork(), [row.id]);
+        return replayed.length === 0
+          ? null
+          : toTakenSeed({ ...row, state: 'pending', suspected_reason: null, replayed_after_fault: true });
+      }
+      case 'pending':
+      case 'retrying':
+      case 'waiting':
+        return toTakenSeed(row);
+      default:
+        return row.state satisfies never;
+    }
+  };
+}
+
+async function readRows(em: EntityManager, wanted: readonly SeedToTake[]): Promise<unknown[]> {
+  const rows = await em.execute<{ id: string; run: string }[]>(sql`
+    select s.id, s.run, s.tenant, s.email, s.roles::text, s.on_missing, s.mode, s.state, s.suspected_reason, s.sightings,
+           t.settings::text, t.fault_reason, s.replayed_at > t.fault_at as replayed_after_fault,
            clock_timestamp()::text as taken_at
     from rolecall.seed s join rolecall.release_tenant t on t.run = s.run and t.tenant = s.tenant
-    where s.id = ${seedId} and s.run = ${run}`);
-  if (found === undefined) return null;
-  const row = Row.parse(found);
-  switch (row.state) {
-    case 'granted':
-    case 'skipped':
-    case 'superseded':
-      return null;
-    case 'blocked': {
-      const replayed = await moveToPending(em, [row.id]);
-      return replayed.length === 0
-        ? null
-        : toTakenSeed({ ...row, state: 'pending', suspected_reason: null, replayed_after_fault: true });
-    }
-    case 'pending':
-    case 'retrying':
-    case 'waiting':
-      return toTakenSeed(row);
-    default:
-      return row.state satisfies never;
-  }
+    where s.id = any(${`{${wanted.map(({ seedId }) => seedId).join()}}`}::bigint[])`);
+  const byId = new Map(rows.map((row) => [`${row.run} ${row.id}`, row]));
+  return wanted.map(({ run, seedId }) => byId.get(`${run} ${seedId}`));
 }
 
 function toTakenSeed(row: z.infer<typeof Row>): TakenSeed {

@@ -1,7 +1,6 @@
 import { sql } from '@mikro-orm/postgresql';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { openLedger } from '#shared/ledger/ledger.ts';
-import { moveSeed } from '#shared/ledger/move-seed.ts';
 import { waitForSchema } from '#shared/ledger/wait-for-schema.ts';
 import { askQueue, KEEP_FINISHED, nameQueue, openQueue, queueSchemaVersion } from '#shared/queue/open-queue.ts';
 import { describeError, type Log } from '#shared/runtime/logger.ts';
@@ -9,11 +8,14 @@ import { createProbeServer, listen, type Check } from '#shared/runtime/probe-ser
 import { waitUntilReachable } from '#shared/runtime/wait-until-reachable.ts';
 import { createCognitoClients } from './cognito/cognito-clients.ts';
 import { createCognitoDirectory } from './cognito/cognito-directory.ts';
-import type { UserDirectory } from './cognito/user-directory.ts';
+import { createCognitoRequests } from './cognito/cognito-requests.ts';
+import { createPoolScans } from './cognito/pool-scans.ts';
+import type { UserDirectory, UserPool } from './cognito/user-directory.ts';
 import { compactTally } from './compact-tally.ts';
 import { createSeedConsumer, startConsuming, stopConsuming } from './consume.ts';
 import { watchConsumption } from './consumption-watch.ts';
-import { grantSeed, verifyGrants } from './grant-seed.ts';
+import { countDemand, nameWorker } from './count-demand.ts';
+import { createSeedGranter, verifyGrants } from './grant-seed.ts';
 import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
 import { createGrantStores } from './grants/grant-stores.ts';
@@ -25,10 +27,11 @@ import { wakeParked } from './pacing/wake-parked.ts';
 import { provisionSeed, type ProvisionDeps } from './provision-seed.ts';
 import { pruneJobs } from './prune-jobs.ts';
 import { pruneSeeds } from './prune-seeds.ts';
+import { createVerdictRecorder } from './record-verdict.ts';
 import { reconcile } from './reconcile.ts';
 import { resolveSeed } from './resolve-seed.ts';
 import { startPeriodic } from './start-periodic.ts';
-import { takeSeed } from './take-seed.ts';
+import { createSeedTaker } from './take-seed.ts';
 import { clearTenantFault, recordTenantFault } from './tenant-fault.ts';
 import type { WorkerConfig } from './worker-config.ts';
 import { createWorkerMetrics } from './worker-metrics.ts';
@@ -70,9 +73,9 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const { config, log, signal } = deps;
   await using opened = new AsyncDisposableStack();
   const metrics = deps.metrics ?? new Registry();
-  const { settled, observeCognito } = createWorkerMetrics(metrics);
+  const { settled, observeCognito, answered } = createWorkerMetrics(metrics);
 
-  const ledger = opened.use(await openLedger(config.ledger));
+  const ledger = opened.use(await openLedger({ ...config.ledger, connectionName: nameWorker() }));
   const em = () => ledger.em.fork();
   const askLedger = () => em().execute(sql`select 1`);
   const boot = { boundMs: BOOT_BOUND_MS, ...(signal && { signal }) };
@@ -83,7 +86,6 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     ...(signal && { signal }),
   });
   const clients = opened.use(createCognitoClients(config));
-  const directory = deps.directory ?? createCognitoDirectory({ clients, observe: observeCognito });
   const databases = opened.use(createGrantsDatabases({ ledgerUrl: config.ledger.url, urlOf: config.databaseUrl }));
   const queue = opened.use(openQueue(config.queue));
   await waitUntilReachable(() => askQueue(queue), { what: nameQueue(config.queue), ...boot });
@@ -94,24 +96,29 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const book = opened.use(openSlotBook(config.queue, em));
   const slots = createSlots(book);
   const guard = createPoolGuard({ concurrency: config.concurrency, now: Date.now });
-  const resolving = { directory, guard, slots };
+  const requests = createCognitoRequests({ clients, pace: slots.pace, observe: observeCognito });
+  const directory = deps.directory ?? createCognitoDirectory({ requests, answered });
+  const count = (pool: UserPool) => countDemand(em(), pool);
+  const scans = opened.use(createPoolScans({ requests, count, answered, now: Date.now }));
+  const resolving = { scans, directory, guard, slots };
   const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed(resolving, seed, attempt);
   const verify: ProvisionDeps['verify'] = (seed) => verifyGrants(granting, seed);
-  const grant: ProvisionDeps['grant'] = (seed, sub) => grantSeed(granting, seed, sub);
+  const grant = createSeedGranter(granting);
   const tenantFaults: ProvisionDeps['tenantFaults'] = {
     record: (seed, fault) => recordTenantFault(em(), seed, fault),
     clear: (seed) => clearTenantFault(em(), seed),
   };
+  const takeSeed = createSeedTaker(ledger.em);
   const worker = createSeedConsumer({
     target: config.queue,
     concurrency: config.concurrency,
     timing: config.timing,
     handle: async (job, attempt) => {
-      const seed = await takeSeed(em(), job);
+      const seed = await takeSeed(job);
       return seed && provisionSeed({ resolve, verify, grant, tenantFaults }, seed, attempt);
     },
     unforeseen: (error) => failed(classifyDatabaseError(error), error),
-    record: (seedId, state) => moveSeed(em(), seedId, state),
+    record: createVerdictRecorder(ledger.em),
     park: async (domain, { run, seedId, tenant }) => {
       somebodyWaits = true;
       await book.park({ domain, run, seedId, tenant });

@@ -41,7 +41,8 @@ export function parseWorkerConfig(env: Env): WorkerConfig {
     throw new ConfigError('the environment cannot be used:\n  ROLECALL_RETRY_BASE_MS: is above ROLECALL_RETRY_CAP_MS');
   }
   return {
-    // A job holds at most one connection; some are left for the reconciler, the probes and the metrics.
+    // Batches need a handful; with a database per tenant each batch of grants needs one. Some are left for the reconciler,
+    // the probes and the metrics.
     ledger: { url: parsed.DATABASE_URL, maxConnections: Math.min(parsed.ROLECALL_CONCURRENCY, 20) + 3 },
     queue: queueTarget(parsed.REDIS_URL, parsed.DATABASE_URL),
     http: { host: parsed.HOST, port: parsed.PORT },

@@ -12,7 +12,8 @@ describeOnBothDeployments('many replicas that boot together', (test) => {
     await using empty = await createEmptyDatabase();
     const more = { DATABASE_URL: empty.url, REDIS_URL: redisUrl };
     const emails = people(SEEDS);
-    cognito.addPool({ id: POOL, users: emails.map((email) => ({ email })) });
+    const users = emails.map((email) => ({ email }));
+    cognito.addPool({ id: POOL, users, estimatedNumberOfUsers: 1_000_000 }); // so that each is asked for alone
     await manifest({ tenants: [{ seeds: emails.map((email) => ({ email, roles: ['admin', 'researcher'] })) }] });
 
     const workers = [start('work', more), start('work', more)];

@@ -4,8 +4,8 @@ import { RunId, SeedId, Sub } from '#shared/contract/ids.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import { createGrantStores } from '../../src/worker/grants/grant-stores.ts';
 import { createGrantsDatabases, type GrantsDatabases } from '../../src/worker/grants/grants-databases.ts';
-import { grantSeed } from '../../src/worker/grant-seed.ts';
-import { takeSeed, type TakenSeed } from '../../src/worker/take-seed.ts';
+import { createSeedGranter } from '../../src/worker/grant-seed.ts';
+import { createSeedTaker, type TakenSeed } from '../../src/worker/take-seed.ts';
 import { auditOf, failedJobs, grantsIn, statesOf, untilStates } from '../support/ledger.ts';
 import { ADMIN, POOL, RESEARCHER } from '../support/manifest.ts';
 import { FIRST_SHAPE, FIRST_TABLE, inFlip, rowsOf } from '../support/own-tables.ts';
@@ -28,7 +28,7 @@ test('five copies of a job at once leave one grant per role and one audit line a
   const seed = await theSeed(ledger);
 
   const outcomes = await Promise.all(
-    Array.from({ length: 5 }, () => grantSeed({ ledger: ledger.em, databases, stores }, seed, sub)),
+    Array.from({ length: 5 }, () => createSeedGranter({ ledger: ledger.em, databases, stores })(seed, sub)),
   );
 
   expect(outcomes.map(({ kind }) => kind).toSorted()).toEqual([
@@ -58,7 +58,7 @@ test('a crash between the grants and the ledger is repaired, and the audit trail
   expect(written).toMatchObject({ kind: 'written', made: { length: 2 } });
   expect(await auditOf(databaseUrl)).toEqual([]);
 
-  expect(await grantSeed({ ledger: ledger.em, databases, stores }, seed, sub)).toMatchObject({
+  expect(await createSeedGranter({ ledger: ledger.em, databases, stores })(seed, sub)).toMatchObject({
     kind: 'granted',
     added: 2,
   });
@@ -87,7 +87,7 @@ test.for([
     if (there.kind === 'other') await there.em.transactional((tx) => write(tx, seed));
   });
 
-  const outcome = await grantSeed({ ledger: ledger.em, databases, stores }, seed, sub);
+  const outcome = await createSeedGranter({ ledger: ledger.em, databases, stores })(seed, sub);
 
   expect(outcome).toMatchObject({ kind: 'granted', added: lines });
   expect(await rowsOf(other.url)).toHaveLength(2);
@@ -108,7 +108,7 @@ test('a grant that somebody else made is kept, and is not in the audit trail', a
   ]);
   await using databases = databasesOf(databaseUrl);
 
-  expect(await grantSeed({ ledger: ledger.em, databases, stores }, await theSeed(ledger), sub)).toMatchObject({
+  expect(await createSeedGranter({ ledger: ledger.em, databases, stores })(await theSeed(ledger), sub)).toMatchObject({
     added: 1,
   });
 
@@ -121,7 +121,7 @@ test('a seed that failed half-way has no grant at all', async ({ produce, ledger
   await execute(databaseUrl, 'delete from public.roles where id = $1', [RESEARCHER]);
   await using databases = databasesOf(databaseUrl);
 
-  expect(await grantSeed({ ledger: ledger.em, databases, stores }, await theSeed(ledger), sub)).toMatchObject({
+  expect(await createSeedGranter({ ledger: ledger.em, databases, stores })(await theSeed(ledger), sub)).toMatchObject({
     kind: 'blocked',
     reason: 'role-unknown',
   });
@@ -174,13 +174,13 @@ describeOnBothPlatforms('a newer run', (queueTest) => {
 
 /** What a worker does in the database of the grants, and no more. */
 function write(tx: EntityManager, seed: TakenSeed) {
-  return stores(seed.grants).write(tx, { ...seed, seedId: seed.id, sub }, { readAfresh: false });
+  return stores(seed.grants).write(tx, seed.grants, [{ ...seed, seedId: seed.id, sub }], { readAfresh: false });
 }
 
 /** The one seed that was recorded, as a worker takes it. */
 async function theSeed({ em }: Ledger): Promise<TakenSeed> {
   const [row] = await em.fork().execute<{ id: string; run: string }[]>(sql`select id, run from rolecall.seed`);
-  const seed = await takeSeed(em.fork(), { run: RunId.parse(Number(row?.run)), seedId: SeedId.parse(Number(row?.id)) });
+  const seed = await createSeedTaker(em)({ run: RunId.parse(Number(row?.run)), seedId: SeedId.parse(Number(row?.id)) });
   if (seed === null) throw new Error('the seed needs nothing');
   return seed;
 }

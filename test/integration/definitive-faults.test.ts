@@ -5,8 +5,8 @@ import { people, POOL, writeOut, type TenantSketch } from '../support/manifest.t
 import { produceManifest } from '../support/produce.ts';
 import { execute } from '../support/sql.ts';
 import { recordedSeeds } from '../support/recorded-seeds.ts';
-import { moveSeed, moveToPending } from '#shared/ledger/move-seed.ts';
-import { takeSeed } from '../../src/worker/take-seed.ts';
+import { moveSeeds, moveToPending } from '#shared/ledger/move-seed.ts';
+import { createSeedTaker } from '../../src/worker/take-seed.ts';
 import { recordTenantFault } from '../../src/worker/tenant-fault.ts';
 import { describeOnBothPlatforms, platformTest as test } from '../support/worker.ts';
 
@@ -166,14 +166,15 @@ test('an answer that was asked for before a replay says nothing about the replay
   const em = () => ledger.em.fork();
   const [asking, replayed] = await recordedSeeds(ledger);
   if (asking === undefined || replayed === undefined) throw new Error('two seeds were produced');
-  const late = await takeSeed(em(), asking);
-  await moveSeed(em(), replayed.seedId, { kind: 'blocked', reason: 'access-denied' });
+  const takeSeed = createSeedTaker(ledger.em);
+  const late = await takeSeed(asking);
+  await moveSeeds(em(), 'blocked', [{ id: replayed.seedId, next: { kind: 'blocked', reason: 'access-denied' } }]);
   await moveToPending(em(), [replayed.seedId]);
 
   if (late) await recordTenantFault(em(), late, { reason: 'access-denied' });
 
-  expect(await takeSeed(em(), replayed)).toMatchObject({ sharedFault: null, tenantHasFault: true });
-  expect(await takeSeed(em(), asking)).toMatchObject({ sharedFault: 'access-denied' });
+  expect(await takeSeed(replayed)).toMatchObject({ sharedFault: null, tenantHasFault: true });
+  expect(await takeSeed(asking)).toMatchObject({ sharedFault: 'access-denied' });
 });
 
 test('a user who appears between the two looks is granted', async ({ cognito, produce, work, databaseUrl }) => {

@@ -8,6 +8,7 @@ import { describeOnBothPlatforms } from '../support/worker.ts';
 const peopleOf = (tenant: string, count: number) => people(count).map((email) => `${tenant}-${email}`);
 const usersOf = (emails: readonly string[]) => emails.map((email) => ({ email }));
 const OTHER_POOL = 'eu-west-2_Another01';
+const LARGE = 1_000_000; // so that nobody walks through the pool: each is asked for alone
 
 describeOnBothPlatforms('the quota', (queueTest) => {
   queueTest(
@@ -15,7 +16,7 @@ describeOnBothPlatforms('the quota', (queueTest) => {
     async ({ cognito, produce, work, queue, databaseUrl }) => {
       const emails = people(80);
       cognito.setQuotas({ UserList: 30 });
-      cognito.addPool({ id: POOL, users: usersOf(emails) });
+      cognito.addPool({ id: POOL, users: usersOf(emails), estimatedNumberOfUsers: LARGE });
       await produce({ tenants: [{ requestsPerSecond: 25, seeds: emails }] }, 'v1');
       await Promise.all([work(), work(), work()]);
 
@@ -32,7 +33,7 @@ describeOnBothPlatforms('the quota', (queueTest) => {
     cognito.setQuotas({ UserList: 30 });
     const tenants = ['a', 'b', 'c'].map((id) => {
       const seeds = peopleOf(id, 20);
-      cognito.addPool({ id: `${POOL}${id}`, users: usersOf(seeds) });
+      cognito.addPool({ id: `${POOL}${id}`, users: usersOf(seeds), estimatedNumberOfUsers: LARGE });
       return { id, pool: `${POOL}${id}`, requestsPerSecond: id === 'b' ? 20 : 1_000_000, seeds };
     });
     await produce({ tenants: [tenants[1]!], name: 'first' }, 'v0');
@@ -47,7 +48,7 @@ describeOnBothPlatforms('the quota', (queueTest) => {
   queueTest('that somebody else eats half of is shared with them', async ({ cognito, produce, work, databaseUrl }) => {
     const emails = people(120);
     cognito.setQuotas({ UserList: 30 });
-    cognito.addPool({ id: POOL, users: usersOf(emails) });
+    cognito.addPool({ id: POOL, users: usersOf(emails), estimatedNumberOfUsers: LARGE });
     const stop = new AbortController();
     const others = askElsewhere(cognito, 15, stop.signal);
     await produce({ tenants: [{ requestsPerSecond: 25, seeds: emails }] }, 'v1');
@@ -65,7 +66,7 @@ describeOnBothPlatforms('a tenant', (queueTest) => {
   queueTest('that comes late does not wait for the large one', async ({ cognito, produce, work, databaseUrl }) => {
     const large = peopleOf('large', 400);
     const small = peopleOf('small', 5);
-    cognito.addPool({ id: POOL, users: usersOf([...large, ...small]) });
+    cognito.addPool({ id: POOL, users: usersOf([...large, ...small]), estimatedNumberOfUsers: LARGE });
     await produce({ name: 'large', tenants: [{ id: 'large', requestsPerSecond: 40, seeds: large }] }, 'v1');
     await work();
     await vi.waitFor(async () => expect((await countStates(databaseUrl))['granted']).toBeGreaterThan(40), 10_000);
@@ -86,7 +87,7 @@ describeOnBothPlatforms('a tenant', (queueTest) => {
   queueTest('whose run is superseded gives up its turns', async ({ cognito, produce, work, queue, databaseUrl }) => {
     const old = peopleOf('old', 300);
     const fresh = peopleOf('fresh', 10);
-    cognito.addPool({ id: POOL, users: usersOf([...old, ...fresh]) });
+    cognito.addPool({ id: POOL, users: usersOf([...old, ...fresh]), estimatedNumberOfUsers: LARGE });
     await produce({ tenants: [{ requestsPerSecond: 20, seeds: old }] }, 'v1');
     await work();
     await vi.waitFor(async () => expect((await countStates(databaseUrl))['granted']).toBeGreaterThan(5));
@@ -101,7 +102,7 @@ describeOnBothPlatforms('a tenant', (queueTest) => {
   queueTest('whose pool does not exist uses no slots', async ({ cognito, produce, work, queue, databaseUrl }) => {
     const lost = peopleOf('lost', 60);
     const fine = peopleOf('fine', 20);
-    cognito.addPool({ id: POOL, users: usersOf(fine) });
+    cognito.addPool({ id: POOL, users: usersOf(fine), estimatedNumberOfUsers: LARGE });
     const requestsPerSecond = 10;
     await produce(
       {
@@ -122,8 +123,8 @@ describeOnBothPlatforms('a tenant', (queueTest) => {
   queueTest('whose pool hangs holds up nobody', async ({ cognito, produce, work, databaseUrl }) => {
     const stuck = peopleOf('stuck', 40);
     const fine = peopleOf('fine', 60);
-    cognito.addPool({ id: POOL, users: usersOf(fine) });
-    cognito.addPool({ id: OTHER_POOL, users: usersOf(stuck) });
+    cognito.addPool({ id: POOL, users: usersOf(fine), estimatedNumberOfUsers: LARGE });
+    cognito.addPool({ id: OTHER_POOL, users: usersOf(stuck), estimatedNumberOfUsers: LARGE });
     cognito.setFault({ kind: 'hang', pool: OTHER_POOL });
     const history = await keepHistory(databaseUrl);
     await produce(
@@ -149,8 +150,8 @@ describeOnBothPlatforms('a tenant', (queueTest) => {
   queueTest('whose pool throttles slows nobody down for long', async ({ cognito, produce, work, databaseUrl }) => {
     const refused = peopleOf('refused', 40);
     const fine = peopleOf('fine', 60);
-    cognito.addPool({ id: POOL, users: usersOf(fine) });
-    cognito.addPool({ id: OTHER_POOL, users: usersOf(refused) });
+    cognito.addPool({ id: POOL, users: usersOf(fine), estimatedNumberOfUsers: LARGE });
+    cognito.addPool({ id: OTHER_POOL, users: usersOf(refused), estimatedNumberOfUsers: LARGE });
     cognito.setFault({ kind: 'error', name: 'TooManyRequestsException', status: 400, pool: OTHER_POOL });
     const requestsPerSecond = 60;
     await produce(

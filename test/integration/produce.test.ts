@@ -11,7 +11,7 @@ import {
   untilDelayed,
   untilStates,
 } from '../support/ledger.ts';
-import { ADMIN, people, POOL, writeOut } from '../support/manifest.ts';
+import { ADMIN, people, POOL, RESEARCHER, writeOut } from '../support/manifest.ts';
 import { readBack } from '../support/produce.ts';
 import { execute } from '../support/sql.ts';
 import { describeOnBothPlatforms, platformTest as test } from '../support/worker.ts';
@@ -197,6 +197,37 @@ test.concurrent('a Redis that does not answer is told within seconds, and nothin
   expect(String(error)).not.toContain('s3cret');
   expect(performance.now() - started).toBeLessThan(13_000);
   expect(await runsIn(databaseUrl)).toEqual([]);
+});
+
+test('every seed is recorded with its own roles, whoever else holds the same', async ({ produce, databaseUrl }) => {
+  const seeds = [
+    { email: 'ada@example.org', roles: ['admin'] },
+    { email: 'bob@example.org', roles: ['researcher', 'admin'] },
+    { email: 'cy@example.org', roles: ['admin'] },
+    { email: 'dee@example.org', roles: ['admin', 'researcher'] },
+  ] as const;
+  await produce(
+    {
+      tenants: [
+        { id: 'one', seeds },
+        { id: 'two', seeds: seeds.slice(1) },
+      ],
+    },
+    'v1',
+  );
+
+  const admin = { key: 'admin', id: ADMIN };
+  const researcher = { key: 'researcher', id: RESEARCHER };
+  const others = [
+    { email: 'bob@example.org', roles: [researcher, admin] },
+    { email: 'cy@example.org', roles: [admin] },
+    { email: 'dee@example.org', roles: [admin, researcher] },
+  ];
+  expect(await execute(databaseUrl, 'select email, roles from rolecall.seed order by tenant, email')).toEqual([
+    { email: 'ada@example.org', roles: [admin] },
+    ...others,
+    ...others,
+  ]);
 });
 
 test('a role that the table knows under another id is refused, and nothing is written', async ({

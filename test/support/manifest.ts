@@ -17,6 +17,7 @@ export interface TenantSketch {
   readonly id?: string;
   /** Default: `POOL`. */
   readonly pool?: string;
+  readonly lookup?: 'ListUsers' | 'AdminGetUser';
   /** Default: so many that nothing is paced. */
   readonly requestsPerSecond?: number;
   readonly assumeRole?: { readonly arn: string; readonly externalId?: string };
@@ -45,9 +46,16 @@ export function writeOut({ name = 'flip', tenants }: ManifestSketch, endpoint: s
       researcher: { id: RESEARCHER, name: 'Researcher', description: 'The default role.' },
     },
     tenants: tenants.map(
-      ({ id = 'flip', pool = POOL, requestsPerSecond = 100_000, assumeRole, seeds, ...settings }) => ({
+      ({ id = 'flip', pool = POOL, lookup, requestsPerSecond = 100_000, assumeRole, seeds, ...settings }) => ({
         id,
-        userPool: { id: pool, region: 'eu-west-2', endpoint, requestsPerSecond, ...(assumeRole && { assumeRole }) },
+        userPool: {
+          id: pool,
+          region: 'eu-west-2',
+          endpoint,
+          requestsPerSecond,
+          ...(lookup && { lookup }),
+          ...(assumeRole && { assumeRole }),
+        },
         ...settings,
         seeds: seeds
           .map((seed) => (typeof seed === 'string' ? { email: seed } : seed))

@@ -3,9 +3,9 @@ import { RunId, SeedId, Sub } from '#shared/contract/ids.ts';
 import { openLedger, type Ledger } from '#shared/ledger/ledger.ts';
 import { createGrantStores } from '../../src/worker/grants/grant-stores.ts';
 import { createGrantsDatabases, type GrantsDatabasesOptions } from '../../src/worker/grants/grants-databases.ts';
-import { grantSeed } from '../../src/worker/grant-seed.ts';
+import { createSeedGranter } from '../../src/worker/grant-seed.ts';
 import type { Outcome } from '../../src/worker/outcome.ts';
-import { takeSeed } from '../../src/worker/take-seed.ts';
+import { createSeedTaker } from '../../src/worker/take-seed.ts';
 import { ADMIN, RESEARCHER } from './manifest.ts';
 import { execute } from './sql.ts';
 
@@ -45,18 +45,19 @@ export interface Granter extends AsyncDisposable {
 export async function openGranter(url: string, options: Partial<GrantsDatabasesOptions> = {}): Promise<Granter> {
   const ledger = await openLedger({ url, maxConnections: 10 });
   const databases = createGrantsDatabases({ ledgerUrl: url, urlOf: () => url, ...options });
-  const deps = { ledger: ledger.em, databases, stores: createGrantStores(Date.now) };
+  const takeSeed = createSeedTaker(ledger.em);
+  const grantSeed = createSeedGranter({ ledger: ledger.em, databases, stores: createGrantStores(Date.now) });
   return {
     async grant(tenant) {
       const seeds = await seedsOf(ledger, tenant);
       const outcomes: (Outcome | null)[] = [];
       const work = async () => {
         for (let next = seeds.shift(); next !== undefined; next = seeds.shift()) {
-          const seed = await takeSeed(ledger.em.fork(), next);
-          outcomes[next.at] = seed && (await grantSeed(deps, seed, subOf(seed.email)));
+          const seed = await takeSeed(next);
+          outcomes[next.at] = seed && (await grantSeed(seed, subOf(seed.email)));
         }
       };
-      await Promise.all(Array.from({ length: 8 }, work));
+      await Promise.all(Array.from({ length: 30 }, work));
       return outcomes;
     },
     async [Symbol.asyncDispose]() {

@@ -33,9 +33,11 @@ export async function startRedis(): Promise<RedisServer | null> {
   return {
     url,
     stop: async () => {
-      const ended = once(child, 'exit');
-      child.kill('SIGTERM');
-      await ended;
+      if (child.exitCode === null && child.signalCode === null) {
+        const ended = once(child, 'exit');
+        child.kill('SIGTERM');
+        await ended;
+      } // else Ctrl-C in a terminal, which reaches it as well, came first
       await rm(directory, { recursive: true, force: true });
     },
   };

@@ -11,6 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   producer: ['producer', 'shared'],
   'producer/manifest': ['shared/contract', 'shared/config'],
   worker: ['worker', 'shared'],
+  'worker/batching': [],
   'worker/cognito': ['shared/contract'],
   'worker/pacing': ['worker/cognito', 'worker/grants', 'shared/contract', 'shared/queue'],
   'worker/grants': ['shared/contract', 'shared/ledger'],

@@ -107,8 +107,9 @@ type CommonRules = Pick<SeedRules, 'roles' | 'onMissing'>;
 
 function settleTenants(drafts: readonly TenantDraft[], rules: CommonRules, report: Report): ManifestTenant[] {
   const ids = new Map<string, Place>();
-  return drafts.flatMap(({ place, id, settings, mode, seeds: seedDrafts }) => {
-    const seeds = settleSeeds(seedDrafts, { ...rules, mode, grants: settings?.grants }, report);
+  return drafts.flatMap((draft) => {
+    const { place, id, settings, mode } = draft;
+    const seeds = settleSeeds(draft, { ...rules, mode, grants: settings?.grants }, report);
     if (id === undefined) return [];
     const sameId = placeBefore(ids, id, place);
     if (sameId) report({ ...place, message: `this tenant has the same id as the one at ${describePlace(sameId)}` });

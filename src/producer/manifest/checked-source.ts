@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { explainIssue, showKey } from './explain-issue.ts';
-import type { ManifestProblem, Place } from './manifest-problem.ts';
-import type { ManifestSource, Path } from './parse-source.ts';
+import type { Locate, ManifestProblem, Path, Place, Report } from './manifest-problem.ts';
+import type { ManifestSource } from './parse-source.ts';
 
 /** A file that is read against the schema in parts, so that a mistake in one part does not hide those in others. */
 export interface CheckedSource {
@@ -10,10 +10,12 @@ export interface CheckedSource {
   check<Schema extends z.ZodType>(schema: Schema, path: Path, value: unknown): z.output<Schema> | undefined;
   placeOf(path: Path): Place;
   placeOfKey(path: Path): Place;
-  report(problem: ManifestProblem): void;
+  /** The same as `placeOf`, for drafts to keep: it does not keep the parsed file alive. */
+  readonly locate: Locate;
+  readonly report: Report;
 }
 
-export function checkSource(source: ManifestSource, report: CheckedSource['report']): CheckedSource {
+export function checkSource(source: ManifestSource, locate: Locate, report: Report): CheckedSource {
   return {
     value: source.value,
     check(schema, path, value) {
@@ -25,6 +27,7 @@ export function checkSource(source: ManifestSource, report: CheckedSource['repor
     },
     placeOf: (path) => source.placeOf(path),
     placeOfKey: (path) => source.placeOfKey(path),
+    locate,
     report,
   };
 }

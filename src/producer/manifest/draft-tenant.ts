@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import { TenantId, type Scope } from '#shared/contract/ids.ts';
-import type { GrantMode, TenantSettings } from '#shared/contract/tenant-settings.ts';
+import { DEFAULT_REQUESTS_PER_SECOND, type GrantMode, type TenantSettings } from '#shared/contract/tenant-settings.ts';
 import { recordOf, type CheckedSource } from './checked-source.ts';
-import type { Place } from './manifest-problem.ts';
+import type { Locate, Path, Place } from './manifest-problem.ts';
 import { NO_ROLES, NO_SEEDS, RoleKey, ScopedRole, SeedEntry, TenantEntry } from './manifest-schema.ts';
-import type { Path } from './parse-source.ts';
 
 export interface TenantDraft {
   /** Of the id. */
@@ -16,21 +15,20 @@ export interface TenantDraft {
   /** It has tables of its own, also when they could not be read. */
   readonly mapped: boolean;
   readonly seeds: readonly SeedDraft[];
+  /** Where something of a seed stands, by its path within the seeds. Seeds are many, and most are never spoken of. */
+  readonly locate: Locate;
 }
 
 export interface SeedDraft {
-  /** Of the email. */
-  readonly place: Place;
-  readonly roles: readonly RoleUse[];
+  /** As they stand; one that could not be read is `undefined`. */
+  readonly roles: readonly (RoleUse | undefined)[];
   /** `undefined` when part of it could not be read: it cannot be compared with another. */
   readonly read: Pick<z.output<typeof SeedShell>, 'email' | 'onMissing' | 'mode'> | undefined;
 }
 
 export interface RoleUse {
   readonly key: string;
-  readonly place: Place;
   readonly scope: Scope | undefined;
-  readonly scopePlace: Place;
 }
 
 /** A tenant without its seeds, which are checked one by one. */
@@ -50,13 +48,24 @@ export function draftTenant(source: CheckedSource, value: unknown, index: number
     mode: read?.grants.mode ?? 'ensure',
     mapped: recordOf(tenant?.['grants'])?.['table'] !== undefined,
     seeds: seeds.map((seed, ordinal) => draftSeed(source, seed, [...path, 'seeds', ordinal])),
+    locate: locateWithin([...path, 'seeds'], source.locate),
   };
+}
+
+/** By itself, as a function keeps alive whatever stands around it. */
+function locateWithin(parent: Path, locate: Locate): Locate {
+  return (path) => locate([...parent, ...path]);
 }
 
 /** The mode is each seed's own in the end, so it is none of the tenant's settings. */
 function settingsOf({ userPool, identity, grants }: z.output<typeof TenantShell>): TenantSettings {
   const { databaseUrlEnv, schema, table } = grants;
-  return { userPool, identity, grants: { databaseUrlEnv, schema, ...(table && { table }) } };
+  const { requestsPerSecond = DEFAULT_REQUESTS_PER_SECOND[userPool.lookup] } = userPool;
+  return {
+    userPool: { ...userPool, requestsPerSecond },
+    identity,
+    grants: { databaseUrlEnv, schema, ...(table && { table }) },
+  };
 }
 
 function draftSeed(source: CheckedSource, value: unknown, path: Path): SeedDraft {
@@ -65,21 +74,16 @@ function draftSeed(source: CheckedSource, value: unknown, path: Path): SeedDraft
   const roles = (Array.isArray(entries) ? entries : []).map((entry: unknown, index) =>
     draftRole(source, entry, [...path, 'roles', index]),
   );
-  return {
-    place: source.placeOf([...path, 'email']),
-    roles: roles.filter((role) => role !== undefined),
-    read: roles.includes(undefined) ? undefined : read,
-  };
+  if (read === undefined || roles.includes(undefined)) return { roles, read: undefined };
+  const { email, onMissing, mode } = read;
+  return { roles, read: { email, onMissing, mode } };
 }
 
 function draftRole(source: CheckedSource, value: unknown, path: Path): RoleUse | undefined {
   if (recordOf(value) === undefined) {
     const key = source.check(RoleKey, path, value);
-    const place = source.placeOf(path);
-    return key === undefined ? undefined : { key, place, scope: undefined, scopePlace: place };
+    return key === undefined ? undefined : { key, scope: undefined };
   }
   const read = source.check(ScopedRole, path, value);
-  if (read === undefined) return undefined;
-  const places = { place: source.placeOf([...path, 'role']), scopePlace: source.placeOf([...path, 'scope']) };
-  return { key: read.role, scope: read.scope, ...places };
+  return read && { key: read.role, scope: read.scope };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { emailKey } from '#shared/contract/ids.ts';
+import type { TenantSettings } from '#shared/contract/tenant-settings.ts';
 import type { Manifest } from './manifest.ts';
 
 /**
@@ -16,17 +17,22 @@ export function digestManifest({ name, roles, gate, tenants }: Manifest): string
     roles: sortBy(roles, ({ id, name: title }) => id ?? title).map(sortKeys),
   });
   for (const { id, settings, seeds } of sortBy(tenants, (tenant) => tenant.id)) {
-    add({ id, settings: sortKeys(settings) });
+    add({ id, settings: sortKeys(withoutNews(settings)) });
     // Seeds are many: one literal fixes the order of their keys faster than sorting them does.
     const people = seeds.map(({ email, ...demands }) => ({ key: emailKey(email), ...demands }));
     for (const { key, roles: held, onMissing, mode } of sortBy(people, (person) => person.key)) {
       const sorted = sortBy(held, (role) => `${role.key} ${role.scope ?? ''}`); // no key holds a space
       const demanded = sorted.map((role) => [role.key, role.id, ...(role.scope === undefined ? [] : [role.scope])]);
-      // What a manifest need not say is left out, so that a release recorded by an older version keeps its digest.
       add([key, onMissing, demanded, ...(mode === 'ensure' ? [] : [mode])]);
     }
   }
   return hash.digest('hex');
+}
+
+/** What a manifest need not say is left out, so that a release recorded by an older version keeps its digest. */
+function withoutNews({ userPool, ...settings }: TenantSettings): object {
+  const { lookup, ...pool } = userPool;
+  return { ...settings, userPool: lookup === 'ListUsers' ? pool : userPool };
 }
 
 /** By code units: the same everywhere, whatever the locale. */

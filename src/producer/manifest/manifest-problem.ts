@@ -18,4 +18,9 @@ export function describeProblem(problem: ManifestProblem): string {
   return `${describePlace(problem)}: ${problem.message}`;
 }
 
+/** From the top of a file down to a value. */
+export type Path = readonly PropertyKey[];
+
+export type Locate = (path: Path) => Place;
+
 export type Report = (problem: ManifestProblem) => void;

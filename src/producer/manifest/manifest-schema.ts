@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Email, ManifestName, RoleId, Scope, TenantId } from '#shared/contract/ids.ts';
-import { GrantMode, OnDisabled, OnMissing, OnTransient } from '#shared/contract/tenant-settings.ts';
+import { GrantMode, LookupOperation, OnDisabled, OnMissing, OnTransient } from '#shared/contract/tenant-settings.ts';
 import { AWS_REGIONS } from './aws-regions.ts';
 import { ColumnValue, Grants } from './grants-schema.ts';
 import { didYouMean } from './nearest.ts';
@@ -63,13 +63,16 @@ const UserPool = z.strictObject({
   region: Region.describe('The AWS region in which the pool is asked.'),
   endpoint: Endpoint.optional().describe('Instead of AWS: an emulator. For tests only.'),
   assumeRole: AssumeRole.optional().describe('For a pool in another account.'),
+  lookup: LookupOperation.default('ListUsers').describe(
+    'How users are looked up. AdminGetUser is faster, but bills every user whom it finds as active and hides duplicates.',
+  ),
   requestsPerSecond: z
     .number()
     .positive()
     .max(1_000_000)
-    .default(20)
+    .optional()
     .describe(
-      "rolecall's share of the ListUsers quota (30 per second), which all pools of an account and region use together: the lowest that is named there holds.",
+      "rolecall's share of the quota of the lookup, which all pools of an account and region use together: the lowest that is named there holds. Default: 20 of ListUsers' 30 per second, 80 of AdminGetUser's 120.",
     ),
 });
 

@@ -1,11 +1,9 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Node, Pair, YAMLError } from 'yaml';
 import type { Env } from '#shared/config/env.ts';
-import type { ManifestProblem, Place } from './manifest-problem.ts';
+import type { ManifestProblem, Path, Place } from './manifest-problem.ts';
 import { keyOf, toPlainValue } from './plain-value.ts';
 import { variablesOf } from './substitute.ts';
-
-export type Path = readonly PropertyKey[];
 
 export type ParsedSource =
   | { readonly kind: 'parsed'; readonly source: ManifestSource }

@@ -6,8 +6,8 @@ import { draftFile, type FileDraft } from './draft-file.ts';
 import { describeReadError, listManifestFiles } from './manifest-files.ts';
 import { digestManifest } from './manifest-digest.ts';
 import type { Manifest } from './manifest.ts';
-import type { ManifestProblem, Report } from './manifest-problem.ts';
-import { parseSource } from './parse-source.ts';
+import type { Locate, ManifestProblem, Report } from './manifest-problem.ts';
+import { parseSource, type ParsedSource } from './parse-source.ts';
 
 export type { ManifestProblem } from './manifest-problem.ts';
 
@@ -25,10 +25,11 @@ export async function readManifest(path: string, env: Env): Promise<ManifestRead
 
   const problems: ManifestProblem[] = [];
   const report = (problem: ManifestProblem) => problems.push(problem);
+  const locatorOf = createLocator(env);
   const drafts: FileDraft[] = [];
   for await (const { file, text } of readTexts(listed.files)) {
     // One parsed file is alive at a time: it takes many times the memory of the draft that is made of it.
-    const draft = text.kind === 'text' ? draftText(file, text.text, env, report) : null;
+    const draft = text.kind === 'text' ? draftText(file, text.text, env, locatorOf(file, text.text), report) : null;
     if (draft !== null) drafts.push(draft);
     if (text.kind === 'refused') report({ file, line: 1, column: 1, message: text.message });
   }
@@ -40,11 +41,20 @@ export async function readManifest(path: string, env: Env): Promise<ManifestRead
   return { kind: 'read', manifest, digest: digestManifest(manifest) };
 }
 
-function draftText(file: string, text: string, env: Env, report: Report): FileDraft | null {
+function draftText(file: string, text: string, env: Env, locate: Locate, report: Report): FileDraft | null {
   const parsed = parseSource(file, text, env);
   const problems = parsed.kind === 'broken' ? parsed.problems : parsed.source.problems;
   for (const problem of problems) report(problem);
-  return parsed.kind === 'broken' ? null : draftFile(checkSource(parsed.source, report));
+  return parsed.kind === 'broken' ? null : draftFile(checkSource(parsed.source, locate, report));
+}
+
+/** Places in files that were let go. A file is parsed again when there is something to say about it, one at a time. */
+function createLocator(env: Env): (file: string, text: string) => Locate {
+  let last: { readonly file: string; readonly parsed: ParsedSource } | undefined;
+  return (file, text) => (path) => {
+    if (last?.file !== file) last = { file, parsed: parseSource(file, text, env) };
+    return last.parsed.kind === 'parsed' ? last.parsed.source.placeOf(path) : { file, line: 1, column: 1 };
+  };
 }
 
 type Text = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'refused'; readonly message: string };

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { emailKey, type Scope } from '#shared/contract/ids.ts';
 import type { Role, SeedRole } from '#shared/contract/roles.ts';
 import type { GrantMode, OnMissing, TenantSettings } from '#shared/contract/tenant-settings.ts';
-import type { RoleUse, SeedDraft } from './draft-tenant.ts';
-import { describePlace, type Place, type Report } from './manifest-problem.ts';
+import type { RoleUse, TenantDraft } from './draft-tenant.ts';
+import { describePlace, type Locate, type Report } from './manifest-problem.ts';
 import type { ManifestSeed } from './manifest.ts';
 import { didYouMean } from './nearest.ts';
 
@@ -17,50 +17,74 @@ export interface SeedRules {
 }
 
 /** One seed per person. Saying the same thing twice is no mistake; saying two things is. */
-export function settleSeeds(drafts: readonly SeedDraft[], rules: SeedRules, report: Report): ManifestSeed[] {
-  const seen = new Map<string, { readonly place: Place; readonly seed: ManifestSeed }>();
-  for (const draft of drafts) {
-    const roles = settleRoles(draft, rules, report);
-    if (draft.read === undefined) continue;
-    const { email, onMissing = rules.onMissing, mode = rules.mode } = draft.read;
-    const seed = { email, roles, onMissing, mode };
+export function settleSeeds(
+  { seeds, locate }: Pick<TenantDraft, 'seeds' | 'locate'>,
+  rules: SeedRules,
+  report: Report,
+): ManifestSeed[] {
+  const seen = new Map<string, { readonly ordinal: number; readonly seed: ManifestSeed }>();
+  const shared = new Map<string, readonly SeedRole[]>();
+  for (const [ordinal, { read, roles: uses }] of seeds.entries()) {
+    const held = settleRoles(uses, rules, (path) => locate([ordinal, 'roles', ...path]), report);
+    if (read === undefined) continue;
+    const { email, onMissing = rules.onMissing, mode = rules.mode } = read;
+    const seed = { email, roles: shareRoles(held, shared), onMissing, mode };
     const first = seen.get(emailKey(email));
     if (first === undefined) {
-      seen.set(emailKey(email), { place: draft.place, seed });
+      seen.set(emailKey(email), { ordinal, seed });
     } else if (!sameDemands(first.seed, seed)) {
-      const message = `this email has other roles, another onMissing or another mode at ${describePlace(first.place)}`;
-      report({ ...draft.place, message });
+      const other = describePlace(locate([first.ordinal, 'email']));
+      const message = `this email has other roles, another onMissing or another mode at ${other}`;
+      report({ ...locate([ordinal, 'email']), message });
     }
   }
   return Array.from(seen.values(), ({ seed }) => seed);
 }
 
 /** Each role once in each scope, in the order in which they stand. */
-function settleRoles(draft: SeedDraft, { roles, grants }: SeedRules, report: Report): SeedRole[] {
-  if (roles === null) return [];
+function settleRoles(
+  uses: readonly (RoleUse | undefined)[],
+  { roles, grants }: SeedRules,
+  locate: Locate,
+  report: Report,
+): Map<string, SeedRole> {
   const held = new Map<string, SeedRole>();
-  for (const use of draft.roles) {
+  if (roles === null) return held;
+  for (const [index, use] of uses.entries()) {
+    if (use === undefined) continue;
     const role = roles.get(use.key);
     if (role === undefined) {
-      report({ ...use.place, message: `no role has this key${didYouMean(use.key, [...roles.keys()])}` });
+      const message = `no role has this key${didYouMean(use.key, [...roles.keys()])}`;
+      report({ ...locate([index, 'role']), message });
     }
     const problem = role && grants && misfit(role, use, grants);
-    if (problem) report(problem);
+    if (problem) report({ ...locate([index, problem.key]), message: problem.message });
     if (role) held.set(keyOf(use), { key: use.key, ...identify(role, grants), ...(use.scope && { scope: use.scope }) });
   }
-  return [...held.values()];
+  return held;
+}
+
+/** The same roles are one list: seeds are many, and most hold one of a few lists. */
+function shareRoles(held: ReadonlyMap<string, SeedRole>, shared: Map<string, readonly SeedRole[]>) {
+  const key = [...held.keys()].join();
+  const list = shared.get(key) ?? [...held.values()];
+  shared.set(key, list);
+  return list;
 }
 
 /** What the tables of the tenant have no place for. */
-function misfit(role: Role, { place, scope, scopePlace }: RoleUse, { table }: TenantSettings['grants']) {
+function misfit(role: Role, { scope }: RoleUse, { table }: TenantSettings['grants']) {
   if (scope !== undefined && table?.columns.scope === undefined) {
     return {
-      ...scopePlace,
+      key: 'scope',
       message: 'the grants of this tenant have no scope: name its column by grants.table.columns',
     };
   }
   if (table !== undefined && table.roles === undefined && role.id === undefined) {
-    return { ...place, message: 'this role has no id: give it one, or look it up by its name with grants.table.roles' };
+    return {
+      key: 'role',
+      message: 'this role has no id: give it one, or look it up by its name with grants.table.roles',
+    };
   }
   return null;
 }

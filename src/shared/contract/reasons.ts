@@ -101,7 +101,7 @@ export const REASONS = {
   'access-denied': {
     class: 'tenant',
     meaning: 'AWS does not allow this role to read the pool.',
-    todo: `Allow cognito-idp:ListUsers on the ARN of the pool, ${REPLAY}`,
+    todo: `Allow cognito-idp:ListUsers (and AdminGetUser, where the tenant looks up by it) on the ARN of the pool, ${REPLAY}`,
   },
   'assume-role-refused': {
     class: 'tenant',

@@ -16,6 +16,19 @@ export type OnTransient = z.infer<typeof OnTransient>;
 export const GrantMode = z.enum(['ensure', 'bootstrap']);
 export type GrantMode = z.infer<typeof GrantMode>;
 
+/**
+ * By which request of Cognito a user is looked up. AdminGetUser has four times the quota, but bills every user whom it
+ * finds as active and hides that a second one has the email.
+ */
+export const LookupOperation = z.enum(['ListUsers', 'AdminGetUser']);
+export type LookupOperation = z.infer<typeof LookupOperation>;
+
+/** Two thirds of what AWS grants an account and region: 30 and 120 (AWS docs: quotas in Amazon Cognito). */
+export const DEFAULT_REQUESTS_PER_SECOND = { ListUsers: 20, AdminGetUser: 80 } as const satisfies Record<
+  LookupOperation,
+  number
+>;
+
 /** A tenant's own table of grants. Names are as in the catalog of PostgreSQL: case counts, nothing is quoted. */
 export const GrantsTable = z.object({
   name: z.string(),
@@ -48,6 +61,8 @@ export const TenantSettings = z.object({
     region: z.string(),
     endpoint: z.string().optional(),
     assumeRole: AssumeRole.optional(),
+    lookup: LookupOperation.default('ListUsers'), // older versions recorded none
+    /** rolecall's share of the quota of `lookup`. */
     requestsPerSecond: z.number(),
   }),
   identity: z.object({ requireVerifiedEmail: z.boolean(), onDisabled: OnDisabled }),

@@ -19,6 +19,8 @@ export interface LedgerTarget {
   readonly maxConnections: number;
   /** For who answers questions, and rather says that there is no answer than be late with it. */
   readonly statementTimeoutMs?: number;
+  /** How PostgreSQL shows the connections. */
+  readonly connectionName?: string;
 }
 
 /** In the order in which they apply; a process that finds one of them missing is newer than its ledger. */
@@ -30,7 +32,7 @@ export const LEDGER_MIGRATIONS = [
 ] as const;
 
 /** Shared with the test that compares what the migrations build with what the entities describe. */
-export function ledgerOptions({ url, maxConnections, statementTimeoutMs }: LedgerTarget): Options {
+export function ledgerOptions({ url, maxConnections, statementTimeoutMs, connectionName }: LedgerTarget): Options {
   return {
     clientUrl: url,
     entities: [Release, ReleaseTenant, Seed, SeedTally, Audit],
@@ -44,6 +46,7 @@ export function ledgerOptions({ url, maxConnections, statementTimeoutMs }: Ledge
     pool: { min: 0, max: maxConnections, idleTimeoutMillis: 30_000 },
     driverOptions: {
       ...postgresOptions(url),
+      ...(connectionName !== undefined && { application_name: connectionName }),
       ...(statementTimeoutMs !== undefined && {
         statement_timeout: statementTimeoutMs,
         query_timeout: statementTimeoutMs + 1_000, // the server's own comes first, and frees the connection

@@ -1,19 +1,51 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import type { RunId, SeedId } from '#shared/contract/ids.ts';
-import { sourcesOf, type SeedState } from '#shared/contract/seed-state.ts';
+import { sourcesOf, type SeedState, type SeedStateKind } from '#shared/contract/seed-state.ts';
+
+/*
+ * Whoever locks many seeds locks them in the order of their ids, so that a batch of a worker, a replay and a newer run
+ * never wait for each other in a circle.
+ */
+
+export interface SeedMove<Kind extends SeedStateKind> {
+  readonly id: SeedId;
+  readonly next: Extract<SeedState, { kind: Kind }>;
+}
 
 /**
- * Moves a seed, in one guarded statement. `false`: the seed is where `next` cannot be reached from, because a copy of
- * this job settled it or a newer run superseded it. Losing that race is fine. Moving to where it is counts the attempt.
+ * Moves seeds to states of one kind, in one guarded statement, and returns those that moved. The others are where it cannot
+ * be reached from, because a copy of their job settled them or a newer run superseded them. Losing that race is fine.
+ * Moving to where a seed is counts the attempt.
  */
-export async function moveSeed(em: EntityManager, id: SeedId, next: SeedState): Promise<boolean> {
-  const moved = await em.execute(sql`
-    update rolecall.seed
-    set ${columnsOf(next)}, attempts = attempts + 1, updated_at = clock_timestamp()
-    where id = ${id} and state in (${sourcesOf(next.kind)})
-    returning id`);
-  return moved.length === 1;
+export async function moveSeeds<Kind extends SeedStateKind>(
+  em: EntityManager,
+  kind: Kind,
+  moves: readonly SeedMove<Kind>[],
+): Promise<ReadonlySet<SeedId>> {
+  const rows = moves.map(({ id, next }) => ({ id, ...EMPTY, ...next }));
+  // Only `pending` says something about a suspicion: one throttle between two answers must not forget the first.
+  const suspicion = kind === 'pending' ? sql`, ${SUSPICION}` : sql``;
+  const moved = await em.execute<{ id: string }[]>(sql`
+    with next as (
+      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      as next(id bigint, reason text, sub uuid, "nextAttemptAt" timestamptz, suspicion jsonb)
+      limit ${rows.length} -- for the planner, which would guess 100 and rather read the whole table
+    ), ${lockedIn(
+      moves.map(({ id }) => id),
+      kind,
+    )}
+    update rolecall.seed s
+    set state = ${kind}, reason = next.reason, sub = next.sub, next_attempt_at = next."nextAttemptAt"${suspicion},
+        attempts = s.attempts + 1, updated_at = clock_timestamp()
+    from next join locked using (id)
+    where s.id = next.id
+    returning s.id`);
+  return new Set(moved.map(toId));
 }
+
+const EMPTY = { reason: null, sub: null, nextAttemptAt: null, suspicion: null } as const;
+const SUSPICION = sql`
+  suspected_reason = next.suspicion ->> 'reason', sightings = coalesce((next.suspicion ->> 'sightings')::int, 0)`;
 
 /**
  * A replay: blocked seeds go back to work, and a fault of the tenant that is older no longer speaks for them. No worker's
@@ -22,33 +54,40 @@ export async function moveSeed(em: EntityManager, id: SeedId, next: SeedState): 
 export async function moveToPending(em: EntityManager, ids: readonly SeedId[]): Promise<SeedId[]> {
   if (ids.length === 0) return [];
   const moved = await em.execute<{ id: string }[]>(sql`
-    update rolecall.seed
-    set ${columnsOf({ kind: 'pending', suspicion: null })}, replayed_at = clock_timestamp(), updated_at = clock_timestamp()
-    where id = any(${`{${ids.join()}}`}::bigint[]) and state in (${sourcesOf('pending')})
-    returning id`);
-  return moved.map(({ id }) => Number(id) as SeedId); // a row of `seed`, so its id is one
+    with ${lockedIn(ids, 'pending')}
+    update rolecall.seed s
+    set state = 'pending', reason = null, sub = null, next_attempt_at = null, suspected_reason = null, sightings = 0,
+        replayed_at = clock_timestamp(), updated_at = clock_timestamp()
+    from locked where s.id = locked.id
+    returning s.id`);
+  return moved.map(toId);
 }
 
 /** A newer run: what is unsettled of these will not be worked on any more. Returns how many seeds that are. */
 export async function moveToSuperseded(em: EntityManager, runs: readonly RunId[]): Promise<number> {
   if (runs.length === 0) return 0;
   const [moved] = await em.execute<{ count: number }[]>(sql`
-    with moved as (
-      update rolecall.seed
+    with locked as (
+      select id from rolecall.seed
+      where run in (${runs}) and state in (${sourcesOf('superseded')}) order by id for no key update
+    ), moved as (
+      update rolecall.seed s
       set state = 'superseded', reason = null, next_attempt_at = null, updated_at = clock_timestamp()
-      where run in (${runs}) and state in (${sourcesOf('superseded')}) returning 1
+      from locked where s.id = locked.id
+      returning 1
     )
     select count(*)::int as count from moved`);
   return moved?.count ?? 0;
 }
 
-function columnsOf(next: SeedState) {
-  const { kind, reason, sub, nextAttemptAt, suspicion } = { ...EMPTY, ...next };
-  const columns = sql`state = ${kind}, reason = ${reason}, sub = ${sub}, next_attempt_at = ${nextAttemptAt}`;
-  // Only `pending` says something about a suspicion: one throttle between two answers must not forget the first.
-  return kind === 'pending'
-    ? sql`${columns}, suspected_reason = ${suspicion?.reason ?? null}, sightings = ${suspicion?.sightings ?? 0}`
-    : columns;
+/** What `locked` is: those of the seeds that may become `kind`, as they stand when it is their turn to be locked. */
+function lockedIn(ids: readonly SeedId[], kind: SeedStateKind) {
+  return sql`locked as (
+      select id from rolecall.seed
+      where id = any(${`{${ids.join()}}`}::bigint[]) and state in (${sourcesOf(kind)}) order by id for no key update
+    )`;
 }
 
-const EMPTY = { reason: null, sub: null, nextAttemptAt: null, suspicion: null } as const;
+function toId({ id }: { readonly id: string }): SeedId {
+  return Number(id) as SeedId; // a row of `seed`, so its id is one
+}

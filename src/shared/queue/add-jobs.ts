@@ -13,29 +13,42 @@ const JOB_OPTIONS = {
 
 export type SeedToQueue = Omit<SeedJob, 'v'> & { readonly ordinal: number };
 
-/** Adds one job per seed; a seed whose job exists, in whatever state, keeps that job. Returns how many were sent. */
+/**
+ * Adds one job per seed; a seed whose job exists, in whatever state, keeps that job. Returns how many were sent. The next
+ * seeds are fetched while a chunk is on its way.
+ */
 export async function addJobs(
   queue: SeedQueue,
   seeds: AsyncIterable<SeedToQueue> | Iterable<SeedToQueue>,
 ): Promise<number> {
   let sent = 0;
+  let sending: Promise<unknown> = Promise.resolve();
+  for await (const chunk of chunksOf(seeds)) {
+    await sending;
+    sending = addChunk(queue, chunk);
+    sending.catch(() => {}); // thrown where it is awaited; until then it must not count as unhandled
+    sent += chunk.length;
+  }
+  await sending;
+  return sent;
+}
+
+async function* chunksOf(seeds: AsyncIterable<SeedToQueue> | Iterable<SeedToQueue>): AsyncGenerator<SeedToQueue[]> {
   let chunk: SeedToQueue[] = [];
   for await (const seed of seeds) {
     if (chunk.push(seed) < CHUNK) continue;
-    sent += await addChunk(queue, chunk);
+    yield chunk;
     chunk = [];
   }
-  return sent + (await addChunk(queue, chunk));
+  if (chunk.length > 0) yield chunk;
 }
 
-async function addChunk(queue: SeedQueue, seeds: readonly SeedToQueue[]): Promise<number> {
-  if (seeds.length === 0) return 0;
-  await queue.addBulk(
+function addChunk(queue: SeedQueue, seeds: readonly SeedToQueue[]): Promise<unknown> {
+  return queue.addBulk(
     seeds.map(({ ordinal, ...seed }) => ({
       name: SEED_QUEUE,
       data: { v: 1, ...seed } satisfies SeedJob,
       opts: { ...JOB_OPTIONS, jobId: seedJobId(seed), priority: seedPriority(ordinal) },
     })),
   );
-  return seeds.length;
 }

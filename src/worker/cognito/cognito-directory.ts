@@ -1,96 +1,62 @@
-import { ListUsersCommand, type UserType } from '@aws-sdk/client-cognito-identity-provider';
-import pRetry from 'p-retry';
+import type { UserType } from '@aws-sdk/client-cognito-identity-provider';
 import { Email } from '#shared/contract/ids.ts';
 import type { Reason } from '#shared/contract/reasons.ts';
-import type { CognitoClients } from './cognito-clients.ts';
 import { classifyCognitoError } from './cognito-errors.ts';
-import { matchUsers } from './match-users.ts';
-import type { UserDirectory, UserPool } from './user-directory.ts';
+import type { Asking, CognitoRequests } from './cognito-requests.ts';
+import { matchClearly, matchUsers } from './match-users.ts';
+import type { FoundUser, LookupSource, UserDirectory, UserPool } from './user-directory.ts';
 
 export interface CognitoDirectoryDeps {
-  readonly clients: CognitoClients;
-  /** One request went over the wire. */
-  observe(operation: 'ListUsers', outcome: 'ok' | Reason, seconds: number): void;
+  readonly requests: CognitoRequests;
+  answered(source: LookupSource): void;
 }
 
-const PAGE_SIZE = 60; // the maximum (AWS: API_ListUsers); what it is when omitted is not documented
-/** A request that is not answered by then holds a worker's slot in vain; Cognito usually takes less than 100 ms. */
-const REQUEST_DEADLINE_MS = 5_000;
-/** For all pages of one lookup: a chain of tokens that never ends must not hold the slot for ever. */
+/** For all requests of one lookup: a chain of tokens that never ends must not hold a worker's slot for ever. */
 const LOOKUP_DEADLINE_MS = 20_000;
 
-/** Asks Cognito by ListUsers, which unlike AdminGetUser neither bills the user nor hides a second one. */
-export function createCognitoDirectory({ clients, observe }: CognitoDirectoryDeps): UserDirectory {
+/** Asks for one email: by a filtered ListUsers, which alone may say no; before it by AdminGetUser, where a tenant wants that. */
+export function createCognitoDirectory({ requests, answered }: CognitoDirectoryDeps): UserDirectory {
   return {
-    async prepare(pool) {
-      await clients
-        .clientFor(pool)
-        .config.credentials()
-        .catch(() => {}); // `find` meets the same failure, and classifies it
-    },
-    async find(email, pool, signal) {
+    async find(unchecked, pool, signal) {
       // The manifest was checked, but this string goes into a filter: what could break out of it never leaves here.
-      const checked = Email.safeParse(email);
-      if (!checked.success) return { kind: 'failed', reason: 'email-malformed', cause: checked.error.name };
+      const { data: email, error } = Email.safeParse(unchecked);
+      if (error) return { kind: 'failed', reason: 'email-malformed', cause: error.name };
+      const lookup = AbortSignal.any([signal, AbortSignal.timeout(LOOKUP_DEADLINE_MS)]);
+      const getsFirst = pool.lookup === 'AdminGetUser';
       try {
-        const lookupSignal = AbortSignal.any([signal, AbortSignal.timeout(LOOKUP_DEADLINE_MS)]);
-        return matchUsers(email, await listUsers(checked.data, pool, lookupSignal));
+        const got = getsFirst ? await getClearly(email, pool, { signal: lookup, hasSlot: true }) : null;
+        const answer = got ?? matchUsers(email, await listUsers(email, pool, { signal: lookup, hasSlot: !getsFirst }));
+        answered(got === null ? 'filter' : 'get');
+        return answer;
       } catch (cause) {
-        const reason = classifyCognitoError(cause);
-        if (reason.startsWith('credentials-')) clients.evict(pool);
-        return { kind: 'failed', reason, cause };
+        return { kind: 'failed', reason: classifyCognitoError(cause), cause };
       }
     },
+    prepare: requests.prepare,
   };
 
-  /** To the last page, also over empty ones: only the absence of a token ends the list. */
-  async function listUsers(email: Email, pool: UserPool, signal: AbortSignal): Promise<UserType[]> {
-    const users: UserType[] = [];
-    let token: string | undefined;
-    do {
-      const page = await withQuickRetry(() => listPage(email, pool, { token, signal }));
-      users.push(...page.users);
-      token = page.token;
-    } while (token !== undefined);
-    return users;
-  }
-
-  async function listPage(email: Email, pool: UserPool, from: { token: string | undefined; signal: AbortSignal }) {
-    const started = performance.now();
-    const done = (outcome: 'ok' | Reason) => observe('ListUsers', outcome, (performance.now() - started) / 1000);
+  /** `null`: that is no clear yes. It finds nobody in a pool whose people have usernames, and never a second person. */
+  async function getClearly(email: Email, pool: UserPool, asking: Asking): Promise<FoundUser | null> {
     try {
-      const { Users, PaginationToken } = await clients.clientFor(pool).send(
-        new ListUsersCommand({
-          UserPoolId: pool.id,
-          Filter: `email = "${email}"`,
-          Limit: PAGE_SIZE,
-          ...(from.token !== undefined && { PaginationToken: from.token }),
-        }),
-        { abortSignal: AbortSignal.any([from.signal, AbortSignal.timeout(REQUEST_DEADLINE_MS)]) },
-      );
-      if (!Array.isArray(Users)) throw new UnreadableAnswer(); // an empty 200 must not look like a missing user
-      done('ok');
-      return { users: Users, token: PaginationToken || undefined };
+      return matchClearly(email, [await requests.getUser(pool, email, asking)]);
     } catch (error) {
-      done(classifyCognitoError(error));
+      if (SAYS_NO.has(classifyCognitoError(error))) return null;
       throw error;
     }
   }
+
+  async function listUsers(email: Email, pool: UserPool, asking: Asking): Promise<UserType[]> {
+    const first = await requests.listUsers(pool, { email, ...asking });
+    const users = [...first.users];
+    let { token } = first;
+    while (token !== undefined) {
+      const page = await requests.listUsers(pool, { email, token, signal: asking.signal });
+      users.push(...page.users);
+      token = page.token;
+    }
+    return users;
+  }
 }
 
-/** Classified by its status, like any 200 whose body cannot be read. */
-class UnreadableAnswer extends Error {
-  override readonly name = 'UnreadableAnswer';
-  readonly $metadata = { httpStatusCode: 200 };
-}
-
-const WORTH_A_QUICK_RETRY: ReadonlySet<Reason> = new Set(['network', 'cognito-unavailable']);
-
-/** Once and at once, for a stale keep-alive socket or a blip. Never for a throttle, nor after a wait that was long. */
-function withQuickRetry<T>(request: () => Promise<T>): Promise<T> {
-  return pRetry(request, {
-    retries: 1,
-    minTimeout: 50,
-    shouldRetry: ({ error }) => WORTH_A_QUICK_RETRY.has(classifyCognitoError(error)),
-  });
-}
+/** No such user, or an email that is too long for a username. */
+const SAYS_NO: ReadonlySet<Reason> = new Set(['user-missing', 'email-malformed']);

@@ -29,6 +29,7 @@ export const REASON_BY_NAME = {
   RequestTimeout: 'timeout',
   RequestTimeoutException: 'timeout',
   AbortError: 'timeout', // our own deadline
+  NoSlot: 'timeout', // ours as well: pace.ts
 
   // The clock or the session: fresh credentials mend it.
   ExpiredTokenException: 'credentials-expired',

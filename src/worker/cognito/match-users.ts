@@ -1,13 +1,13 @@
 import type { UserType } from '@aws-sdk/client-cognito-identity-provider';
 import { z } from 'zod';
-import { emailKey, Sub, type Email } from '#shared/contract/ids.ts';
-import type { Lookup } from './user-directory.ts';
+import { emailKey, Sub } from '#shared/contract/ids.ts';
+import type { FoundUser, Lookup } from './user-directory.ts';
 
 /**
  * Pure: the one user who has this email, out of all that Cognito returned. Emails are compared here once more: an
  * endpoint that ignored the filter would return everybody. Never the first of several.
  */
-export function matchUsers(email: Email, users: readonly UserType[]): Lookup {
+export function matchUsers(email: string, users: readonly UserType[]): Lookup {
   const matching = users.filter((user) => emailKey(attribute(user, 'email') ?? '') === emailKey(email));
   const people = matching.filter((user) => !matching.some((other) => isLinkedTo(user, other)));
   const [user] = people;
@@ -21,6 +21,12 @@ export function matchUsers(email: Email, users: readonly UserType[]): Lookup {
     enabled: user.Enabled !== false, // Cognito always says which; an emulator may leave it out
     emailVerified: attribute(user, 'email_verified') === 'true',
   };
+}
+
+/** Pure: an answer that may be had in passing. `null`: anything but a yes without a doubt, and then a direct look decides. */
+export function matchClearly(email: string, users: readonly UserType[]): FoundUser | null {
+  const lookup = matchUsers(email, users);
+  return lookup.kind === 'found' && lookup.enabled && lookup.emailVerified ? lookup : null;
 }
 
 const Identities = z.array(z.object({ userId: z.string(), providerName: z.string() }));
@@ -48,6 +54,13 @@ function identitiesOf(user: UserType): z.infer<typeof Identities> {
   }
 }
 
-function attribute(user: UserType, name: string): string | undefined {
+/** As far as matching looks at it: of many users nothing else is kept. */
+export function withoutTheRest({ Username, Enabled, UserStatus, Attributes }: UserType): UserType {
+  return { Username, Enabled, UserStatus, Attributes: Attributes?.filter(({ Name }) => LOOKED_AT.has(Name)) };
+}
+
+const LOOKED_AT: ReadonlySet<string | undefined> = new Set(['sub', 'email', 'email_verified', 'identities']);
+
+export function attribute(user: UserType, name: string): string | undefined {
   return user.Attributes?.find(({ Name }) => Name === name)?.Value;
 }

@@ -7,3 +7,8 @@ export type CognitoOperation = 'ListUsers' | 'DescribeUserPool' | 'AdminGetUser'
  * quota's slots does not answer.
  */
 export type Pace = (pool: UserPool, operation: CognitoOperation, signal: AbortSignal) => Promise<void>;
+
+/** Nothing was asked, so nothing is known: classified like a deadline that passed. */
+export class NoSlot extends Error {
+  override readonly name = 'NoSlot';
+}

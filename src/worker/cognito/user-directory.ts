@@ -2,17 +2,28 @@ import type { Email, Sub } from '#shared/contract/ids.ts';
 import type { Reason } from '#shared/contract/reasons.ts';
 import type { TenantSettings } from '#shared/contract/tenant-settings.ts';
 
+export interface FoundUser {
+  readonly kind: 'found';
+  readonly sub: Sub;
+  readonly enabled: boolean;
+  readonly emailVerified: boolean;
+}
+
 /** What the directory knows about an email. A missing user is an answer; that the question failed is one too. */
 export type Lookup =
-  | { readonly kind: 'found'; readonly sub: Sub; readonly enabled: boolean; readonly emailVerified: boolean }
+  | FoundUser
   | { readonly kind: 'missing' }
   | { readonly kind: 'failed'; readonly reason: Reason; readonly cause: unknown };
 
 export type UserPool = TenantSettings['userPool'];
 
+/** What answered: a walk through the whole pool, AdminGetUser, or a filtered ListUsers. */
+export type LookupSource = 'scan' | 'get' | 'filter';
+
 /** Who is this email? Never throws: what can go wrong stands in the answer. */
 export interface UserDirectory {
   /** Gets ready to ask this pool, credentials included, so that `find` is one request. Never throws. */
   prepare(pool: UserPool): Promise<void>;
+  /** The slot of its first request, `pool.lookup`, is reserved by the caller. */
   find(email: Email, pool: UserPool, signal: AbortSignal): Promise<Lookup>;
 }

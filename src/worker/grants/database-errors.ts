@@ -38,6 +38,16 @@ export function classifyDatabaseError(error: unknown): Reason {
 }
 
 /**
+ * About the connection, so that no other statement would fare better now. Not one that took too long: its reason is the
+ * same, but it may be a single row that hangs.
+ */
+export function isDatabaseAway(error: unknown): boolean {
+  const reason = classifyDatabaseError(error);
+  const isStatement = error instanceof Error && 'code' in error && error.code === '57014';
+  return (reason === 'database-unavailable' || reason === 'database-refused') && !isStatement;
+}
+
+/**
  * These have no code (pg: lib/client.js, pg-pool: index.js, kysely: runtime-driver.js). The last two come when this
  * process shuts down under a job that did not end in time: no verdict on its seed.
  */

@@ -6,20 +6,17 @@ import type { MappedGrants } from './table-layouts.ts';
 import type { RoleToGrant } from './write-grants.ts';
 
 export type RolesFound =
-  | { readonly kind: 'found'; readonly roles: readonly RoleToGrant[] }
+  | { readonly kind: 'found'; find(role: SeedRole): RoleToGrant }
   | { readonly kind: 'unknown'; readonly fix: string };
 
-/** The ids of a seed's roles: those of the manifest, or what the tenant's table of roles has under their names. */
+/** The ids of some seeds' roles: those of the manifest, or what the tenant's table of roles has under their names. */
 export async function findRoleIds(
   tx: EntityManager,
   grants: MappedGrants,
   wanted: readonly SeedRole[],
 ): Promise<RolesFound> {
   const { roles: place } = grants.table;
-  if (place === undefined) {
-    const given = wanted.flatMap(({ id, scope = null }) => (id === undefined ? [] : [{ id, scope }])); // the manifest has them all
-    return { kind: 'found', roles: given };
-  }
+  if (place === undefined) return { kind: 'found', find: (role) => withId(role, role.id) };
   const from = quotedTable(place.schema ?? grants.schema, place.table);
   const [id, name] = [quoted(place.id), quoted(place.name)];
   const names = [...new Set(wanted.map(nameOf))];
@@ -32,8 +29,12 @@ export async function findRoleIds(
     return count === 1 ? [] : [`Keep one row of ${from} whose ${name} is ${literal(each)}: there are ${count}.`];
   });
   if (fixes.length > 0) return { kind: 'unknown', fix: fixes.join(' ') };
-  const idOf = (role: SeedRole) => RoleId.parse(known.get(nameOf(role))?.[0]?.id); // there is exactly one
-  return { kind: 'found', roles: wanted.map((role) => ({ id: idOf(role), scope: role.scope ?? null })) };
+  return { kind: 'found', find: (role) => withId(role, known.get(nameOf(role))?.[0]?.id) };
+}
+
+/** The manifest has all ids, or the table has exactly one for each name. */
+function withId(role: SeedRole, id: string | undefined): RoleToGrant {
+  return { id: RoleId.parse(id), scope: role.scope ?? null };
 }
 
 function nameOf({ name, key }: SeedRole): string {

@@ -16,12 +16,13 @@ export interface WantedGrants {
 
 /** As the table holds it. */
 export interface MadeGrant {
+  readonly seedId: SeedId;
   readonly role: RoleId;
   readonly scope: Scope | null;
 }
 
 export type GrantsWritten =
-  /** `made`: the grants that this seed made, now or in an earlier attempt that did not get to say so. */
+  /** `made`: the grants that these seeds made, now or in an earlier attempt that did not get to say so. */
   | { readonly kind: 'written'; readonly made: readonly MadeGrant[] }
   /** What was known of the table no longer fits it. Roll back, and write with `readAfresh`. */
   | { readonly kind: 'outdated' }
@@ -41,15 +42,21 @@ export interface WriteOptions {
   readonly readAfresh: boolean;
 }
 
-/** Where the grants of a tenant are kept. */
+/** Where the grants of tenants are kept. */
 export interface GrantStore {
   /** Nothing has to be asked: grants could be written a moment ago. */
   isVerified(grants: TenantSettings['grants']): boolean;
   /** Whether grants could be written: `null`, they could. */
   verify(em: EntityManager, grants: TenantSettings['grants']): Promise<GrantsFailed | null>;
   /**
-   * Makes the grants of one seed in the transaction of `tx`, which must be READ COMMITTED: what comes after a lock has to
-   * see what was committed before it. Again, or by copies at the same time, makes no second one.
+   * Makes the grants of some seeds, all of one place and no two of one holder, in the transaction of `tx`. That must be READ
+   * COMMITTED: what comes after a lock has to see what was committed before it. Again, or by copies at the same time, makes
+   * no second one.
    */
-  write(tx: EntityManager, wanted: WantedGrants, options: WriteOptions): Promise<GrantsWritten>;
+  write(
+    tx: EntityManager,
+    place: TenantSettings['grants'],
+    wanted: readonly WantedGrants[],
+    options: WriteOptions,
+  ): Promise<GrantsWritten>;
 }

@@ -11,7 +11,7 @@ export type TableVerdict =
 
 /** Pure: whether grants can be written to a tenant's own table as the manifest maps it, and how. */
 export function judgeTable(schema: string, mapping: GrantsTable, facts: TableFacts, roles: Shortcomings): TableVerdict {
-  const { columns, constants, tenantValue } = mapping;
+  const { columns, constants } = mapping;
   const table = quotedTable(schema, mapping.name);
   const absent = [...missing(schema, mapping, facts), ...unsuitable(table, mapping, facts), ...roles.absent];
   const denied = [...new Set([...deniedRights(schema, mapping, facts), ...roles.denied])]; // the schema may be the same
@@ -30,7 +30,7 @@ export function judgeTable(schema: string, mapping: GrantsTable, facts: TableFac
       role: column(roleId),
       scope: scope === undefined ? null : column(scope),
       id: id === undefined ? null : column(id),
-      tenant: tenant === undefined ? null : { ...column(tenant), value: tenantValue ?? null },
+      tenant: tenant === undefined ? null : column(tenant),
       constants: Object.entries(constants).map(([name, value]) => ({ ...column(name), value })),
       arbiters: coverGrants(key, facts.uniqueIndexes),
       roleKeys: facts.foreignKeys.filter((each) => each.columns.includes(roleId)).map(({ name }) => name),

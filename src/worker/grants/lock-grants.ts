@@ -5,11 +5,15 @@ import type { GrantsToWrite } from './write-grants.ts';
 /**
  * Waits until nobody else is deciding the same: per user, scope and role where no unique index would stop a second row,
  * and per user and scope where it counts whether there is any row. The locks go with the transaction. All are taken in
- * one order, the same for everybody, so that no two seeds wait for each other. They hold between rolecall's workers:
+ * one order, the same for everybody, so that no two batches wait for each other. They hold between rolecall's workers:
  * an application that writes the table at the same moment does not ask for them.
  */
-export async function lockGrants(tx: EntityManager, layout: TableLayout, wanted: GrantsToWrite): Promise<void> {
-  const keys = keysOf(layout, wanted);
+export async function lockGrants(
+  tx: EntityManager,
+  layout: TableLayout,
+  wanted: readonly GrantsToWrite[],
+): Promise<void> {
+  const keys = wanted.flatMap((seed) => keysOf(layout, seed));
   if (keys.length === 0) return;
   // A statement of its own: what follows must see what was committed while this one waited.
   await tx.execute(sql`
@@ -23,7 +27,7 @@ export async function lockGrants(tx: EntityManager, layout: TableLayout, wanted:
 
 function keysOf({ table, tenant, arbiters }: TableLayout, { mode, sub, roles, ...wanted }: GrantsToWrite): string[] {
   return roles.flatMap(({ id, scope }) => {
-    const within = ['rolecall', table, tenant && (tenant.value ?? wanted.tenant), sub, scope];
+    const within = ['rolecall', table, tenant && wanted.tenant, sub, scope];
     const covered = (scope === null ? arbiters.unscoped : arbiters.scoped) !== null;
     return [...(mode === 'bootstrap' ? [within] : []), ...(covered ? [] : [[...within, id]])].map((key) =>
       JSON.stringify(key),

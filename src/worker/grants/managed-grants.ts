@@ -7,10 +7,15 @@ import { writeGrants } from './write-grants.ts';
 export const managedGrants: GrantStore = {
   isVerified: () => true, // whoever produced the seed migrated them first
   verify: () => Promise.resolve(null),
-  async write(tx, wanted) {
+  async write(tx, { schema }, wanted) {
+    const roles = (seed: (typeof wanted)[number]) =>
+      seed.roles.flatMap(({ id }) => (id === undefined ? [] : [{ id, scope: null }]));
     try {
-      const roles = wanted.roles.flatMap(({ id }) => (id === undefined ? [] : [{ id, scope: null }]));
-      return await writeGrants(tx, managedLayout(wanted.grants.schema), { ...wanted, roles });
+      return await writeGrants(
+        tx,
+        managedLayout(schema),
+        wanted.map((seed) => ({ ...seed, roles: roles(seed) })),
+      );
     } catch (cause) {
       return { kind: 'failed', reason: classifyDatabaseError(cause), cause };
     }

@@ -19,8 +19,8 @@ export function createMappedGrants(layouts: TableLayouts): GrantStore {
         return { kind: 'failed', reason: classifyDatabaseError(cause), cause };
       }
     },
-    async write(tx, wanted, { readAfresh }) {
-      const grants = mappedGrants(wanted.grants);
+    async write(tx, place, wanted, { readAfresh }) {
+      const grants = mappedGrants(place);
       let known = false;
       let roleKeys: readonly string[] = [];
       const judged = (failure: GrantsFailed): GrantsWritten => {
@@ -33,11 +33,20 @@ export function createMappedGrants(layouts: TableLayouts): GrantStore {
         known = verdict.known;
         if (verdict.kind === 'unfit') return unfit(verdict);
         ({ roleKeys } = verdict.layout);
-        const found = await findRoleIds(tx, grants, wanted.roles);
+        const found = await findRoleIds(
+          tx,
+          grants,
+          wanted.flatMap(({ roles }) => roles),
+        );
         if (found.kind === 'unknown') {
           return { kind: 'failed', reason: 'role-unknown', cause: 'the table of roles', fix: found.fix };
         }
-        const written = await writeGrants(tx, verdict.layout, { ...wanted, roles: found.roles });
+        const toWrite = wanted.map((seed) => ({
+          ...seed,
+          tenant: seed.grants.table?.tenantValue ?? seed.tenant,
+          roles: seed.roles.flatMap((role) => found.find(role)),
+        }));
+        const written = await writeGrants(tx, verdict.layout, toWrite);
         return written.kind === 'failed' ? judged(written) : written;
       } catch (cause) {
         return judged({ kind: 'failed', reason: classify(cause, roleKeys), cause });

@@ -15,7 +15,7 @@ export interface TableLayout {
   readonly scope: Column | null;
   /** `null`: the table leaves it to a default, or has none. */
   readonly id: Column | null;
-  readonly tenant: (Column & { /** `null`: the id of the tenant. */ readonly value: string | null }) | null;
+  readonly tenant: Column | null;
   readonly constants: readonly (Column & { readonly value: string })[];
   /** What follows ON CONFLICT for grants without a scope and for those with one; `null`: no unique index covers them. */
   readonly arbiters: { readonly unscoped: string | null; readonly scoped: string | null };
@@ -43,7 +43,7 @@ export function managedLayout(schema: string): TableLayout {
     role: column('role_id', 'uuid'),
     scope: null,
     id: column('id', 'uuid'),
-    tenant: { ...column('tenant_id', 'varchar'), value: null },
+    tenant: column('tenant_id', 'varchar'),
     constants: [],
     arbiters: { unscoped: '("tenant_id", "user_id", "role_id")', scoped: null },
     roleKeys: ['user_role_role_id_foreign'],

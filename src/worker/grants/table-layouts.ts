@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { GrantsTable, TenantSettings } from '#shared/contract/tenant-settings.ts';
+import { placeOf } from './grants-place.ts';
 import { judgeRoleTable } from './judge-role-table.ts';
 import { judgeTable, type TableVerdict } from './judge-table.ts';
 import { readCatalog } from './read-catalog.ts';
@@ -60,6 +61,6 @@ async function judge(tx: EntityManager, { schema, table }: MappedGrants): Promis
   return judgeTable(schema, table, facts, judgeRoleTable(place, await readCatalog(tx, place)));
 }
 
-function keyOf({ databaseUrlEnv, schema, table }: MappedGrants): string {
-  return JSON.stringify([databaseUrlEnv, schema, table]);
+function keyOf(grants: MappedGrants): string {
+  return `${grants.databaseUrlEnv} ${placeOf(grants)}`;
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { DEFAULT_REQUESTS_PER_SECOND } from '#shared/contract/tenant-settings.ts';
 import type { CognitoOperation } from '../cognito/pace.ts';
 import type { UserPool } from '../cognito/user-directory.ts';
 import type { Budget } from './slot-book.ts';
@@ -9,7 +10,7 @@ import type { Budget } from './slot-book.ts';
  * stands for another Cognito, and is hashed, as it goes into keys and might hold a password.
  */
 export function budgetOf(
-  { region, endpoint, assumeRole, requestsPerSecond }: UserPool,
+  { region, endpoint, assumeRole, lookup, requestsPerSecond }: UserPool,
   operation: CognitoOperation,
 ): Budget {
   const account = /^arn:[^:]*:iam::(\d{12}):/.exec(assumeRole?.arn ?? '')?.[1] ?? 'own';
@@ -17,13 +18,17 @@ export function budgetOf(
     endpoint === undefined ? [] : [createHash('sha256').update(endpoint).digest('base64url').slice(0, 12)];
   return {
     domain: [account, region, ...elsewhere, CATEGORY[operation]].join('/'),
-    perSecond: operation === 'DescribeUserPool' ? DESCRIBE_PER_SECOND : requestsPerSecond,
+    perSecond: operation === lookup ? requestsPerSecond : PER_SECOND[operation],
   };
 }
 
 /** AWS: Quotas in Amazon Cognito, "API categories": UserList 30/s, UserRead 120/s, UserPoolRead 15/s. */
 const CATEGORY = { ListUsers: 'user-list', AdminGetUser: 'user-read', DescribeUserPool: 'user-pool-read' } as const;
-const DESCRIBE_PER_SECOND = 5;
+/** What a manifest does not say: its share is that of the lookup. */
+const PER_SECOND = { ...DEFAULT_REQUESTS_PER_SECOND, DescribeUserPool: 5 } as const satisfies Record<
+  CognitoOperation,
+  number
+>;
 
 /** No quota of Cognito is that high, so this is an emulator's; a reservation would take longer than its interval. */
 export function isUnpaced({ perSecond }: Budget): boolean {

@@ -32,7 +32,7 @@ export interface Later {
 export function createSlots(book: SlotBook): Slots {
   return {
     async reserve({ id, run, tenant, userPool }, signal) {
-      const budget = budgetOf(userPool, 'ListUsers');
+      const budget = budgetOf(userPool, userPool.lookup);
       if (isUnpaced(budget)) return null;
       const slot = await book.reserve(budget, { run, seedId: id, tenant });
       switch (slot.kind) {
@@ -48,11 +48,11 @@ export function createSlots(book: SlotBook): Slots {
       }
     },
     async leave({ id, run, tenant, userPool }) {
-      const budget = budgetOf(userPool, 'ListUsers');
+      const budget = budgetOf(userPool, userPool.lookup);
       if (!isUnpaced(budget)) await book.leave([{ domain: budget.domain, run, seedId: id, tenant }]);
     },
     async slowDown({ userPool }) {
-      const budget = budgetOf(userPool, 'ListUsers');
+      const budget = budgetOf(userPool, userPool.lookup);
       if (!isUnpaced(budget)) await book.slowDown(budget);
     },
     async pace(pool, operation, signal) {

@@ -8,7 +8,7 @@ const ADMIN = { key: 'admin', id: RoleId.parse('64d3145b-034c-4328-b637-8eb54313
 const tenant = (id: string, ...emails: string[]): ManifestTenant => ({
   id: TenantId.parse(id),
   settings: {
-    userPool: { id: 'eu-west-2_AbCdEfGhI', region: 'eu-west-2', requestsPerSecond: 20 },
+    userPool: { id: 'eu-west-2_AbCdEfGhI', region: 'eu-west-2', lookup: 'ListUsers', requestsPerSecond: 20 },
     identity: { requireVerifiedEmail: true, onDisabled: 'skip' },
     grants: { databaseUrlEnv: 'DATABASE_URL', schema: 'public' },
   },

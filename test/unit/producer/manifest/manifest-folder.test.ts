@@ -141,6 +141,40 @@ test('a role that stands in another file than the seed is known', async () => {
   ]);
 });
 
+test('in a folder of hundreds of files, each problem stands where it is', async () => {
+  const files = large(750, {
+    12: flawed('one', '      - { email: ADMIN@example.org, roles: [observer] }\n'),
+    731: flawed('two', '      - { email: a@example.org, roles: [admin, obsever] }\n'),
+    732: flawed('three', '      - { email: a@example.org, roles: [{ role: admin, scope: x }] }\n'),
+    749: flawed('four', '      - { email: nobody, roles: [admin, observr] }\n'),
+  });
+  const other = 'this email has other roles, another onMissing or another mode at';
+  expect(placedProblemsOf(await readFolder(files))).toEqual([
+    `0012.yaml:6:18 ${other} 0012.yaml:5:18`,
+    '0731.yaml:6:48 no role has this key; did you mean "observer"?',
+    '0732.yaml:6:63 the grants of this tenant have no scope: name its column by grants.table.columns',
+    '0749.yaml:6:18 tenants[0].seeds[1].email: expected an email address, like name@example.org',
+    '0749.yaml:6:41 no role has this key; did you mean "observer"?',
+  ]);
+});
+
+test('a folder of a hundred files has the digest of one file that says the same', async () => {
+  const folder = await readFolder(large(100));
+  const together = Object.values(large(100)).map((text) => text.replace(HEADER, '').replace('tenants:\n', ''));
+  const file = await read(`${HEADER}tenants:\n${together.join('')}`);
+  expect(folder).toMatchObject({ kind: 'read', manifest: { tenants: { length: 100 } } });
+  expect(folder.kind === 'read' && folder.digest).toBe(file.kind === 'read' && file.digest);
+});
+
+const flawed = (id: string, seed: string) => tenant(id, ADMIN + seed);
+
+/** A tenant in each file, the header in the last one; some of the files say something else. */
+function large(count: number, others: Readonly<Record<number, string>> = {}): Record<string, string> {
+  const texts = Array.from({ length: count }, (_, n) => others[n] ?? tenant(`tenant-${n}`));
+  const header = (n: number) => (n === count - 1 ? HEADER : '');
+  return Object.fromEntries(texts.map((text, n) => [`${String(n).padStart(4, '0')}.yaml`, text + header(n)]));
+}
+
 test('the digest does not depend on how the manifest is split into files', async () => {
   const both = tenant('one') + tenant('two').replace('tenants:\n', '');
   const digests = await Promise.all([

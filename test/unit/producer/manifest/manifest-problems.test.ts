@@ -133,6 +133,7 @@ test.for<[why: string, text: string, problem: RegExp]>([
   ],
   ['a rate of nothing', pool(`{ ${IDS}, requestsPerSecond: 0 }`), /expected more than 0$/],
   ['a rate beyond reason', pool(`{ ${IDS}, requestsPerSecond: 1000001 }`), /expected at most 1000000$/],
+  ['a lookup that is none', pool(`{ ${IDS}, lookup: get }`), /expected ListUsers or AdminGetUser$/],
   ['an infinite rate', pool(`{ ${IDS}, requestsPerSecond: .inf }`), /expected/],
   [
     'a variable for the name of a variable',

@@ -35,9 +35,10 @@ const settings = fc.record({
         arn: fc.stringMatching(/^arn:aws:iam::\d{12}:role\/[\w+=,.@-]{1,9}$/),
         externalId: fc.stringMatching(/^[\w+=,.@:/-]{2,9}$/),
       }),
+      lookup: fc.constantFrom('ListUsers', 'AdminGetUser'),
       requestsPerSecond: fc.double({ min: 0.001, max: 1000, noNaN: true }),
     },
-    { requiredKeys: ['id', 'region', 'requestsPerSecond'] },
+    { requiredKeys: ['id', 'region', 'lookup', 'requestsPerSecond'] },
   ),
   identity: fc.record({ requireVerifiedEmail: fc.boolean(), onDisabled: fc.constantFrom('skip', 'block', 'grant') }),
   grants: fc.record({
@@ -137,6 +138,7 @@ test('the digest depends on everything else', async () => {
     { ...base, roles: { r: { id: ROLE, name: 'R' }, s: { id: ROLE.replace('6', '7'), name: 'S' } } },
     { ...base, tenants: [tenantWith({ id: 'u' })] },
     { ...base, tenants: [tenantWith({ identity: { onDisabled: 'block' } })] },
+    { ...base, tenants: [tenantWith({ userPool: { ...POOL, lookup: 'AdminGetUser', requestsPerSecond: 20 } })] },
     { ...base, tenants: [tenantWith({ seeds: [{ email: 'b@example.org', roles: ['r'] }] })] },
     { ...base, tenants: [tenantWith({ seeds: [{ email: 'a@example.org', roles: ['r'], onMissing: 'wait' }] })] },
   ];
@@ -185,11 +187,11 @@ test('any text at all is a manifest or refused with places, never a crash', asyn
   );
 });
 
+const POOL = { id: 'eu-west-2_AbCdEfGhI', region: 'eu-west-2' };
 const ROLE = '64d3145b-034c-4328-b637-8eb54313b7c5';
 
 function tenantWith(change: object): object {
-  const userPool = { id: 'eu-west-2_AbCdEfGhI', region: 'eu-west-2' };
-  return { id: 't', userPool, seeds: [{ email: 'a@example.org', roles: ['r'] }], ...change };
+  return { id: 't', userPool: POOL, seeds: [{ email: 'a@example.org', roles: ['r'] }], ...change };
 }
 
 function isPlain(value: unknown): value is object {

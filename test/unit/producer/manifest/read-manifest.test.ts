@@ -22,7 +22,7 @@ test('what a manifest leaves out is filled in', async () => {
       {
         id: 'flip',
         settings: {
-          userPool: { id: 'eu-west-2_AbCdEfGhI', region: 'eu-west-2', requestsPerSecond: 20 },
+          userPool: { id: 'eu-west-2_AbCdEfGhI', region: 'eu-west-2', lookup: 'ListUsers', requestsPerSecond: 20 },
           identity: { requireVerifiedEmail: true, onDisabled: 'skip' },
           grants: { databaseUrlEnv: 'DATABASE_URL', schema: 'public' },
         },
@@ -30,6 +30,20 @@ test('what a manifest leaves out is filled in', async () => {
       },
     ],
   });
+});
+
+test.for([
+  ['ListUsers', '', 20],
+  ['AdminGetUser', '', 80],
+  ['AdminGetUser', 'requestsPerSecond: 5', 5],
+])('lookup: %s { %s } takes its share of its own quota', async ([lookup, rate, requestsPerSecond]) => {
+  const text = `${HEADER}tenants:
+  - id: flip
+    userPool: { id: eu-west-2_AbCdEfGhI, region: eu-west-2, lookup: ${lookup}, ${rate} }
+    seeds: [{ email: admin@example.org, roles: [admin] }]
+`;
+  const userPool = { id: 'eu-west-2_AbCdEfGhI', region: 'eu-west-2', lookup, requestsPerSecond };
+  expect(problemsOf(await read(text))).toMatchObject({ tenants: [{ settings: { userPool } }] });
 });
 
 test('what a manifest says is kept', async () => {

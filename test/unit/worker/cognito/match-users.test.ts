@@ -1,7 +1,7 @@
 import type { UserType } from '@aws-sdk/client-cognito-identity-provider';
 import { expect, test } from 'vitest';
 import { Email } from '#shared/contract/ids.ts';
-import { matchUsers } from '../../../../src/worker/cognito/match-users.ts';
+import { matchClearly, matchUsers, withoutTheRest } from '../../../../src/worker/cognito/match-users.ts';
 import type { Lookup } from '../../../../src/worker/cognito/user-directory.ts';
 
 const EMAIL = Email.parse('Ada@example.org');
@@ -73,6 +73,26 @@ test.for<[what: string, users: UserType[], expected: Partial<Lookup>]>([
   ['a user without attributes', [{ Username: 'x' }], { kind: 'missing' }],
 ])('%s', ([, users, expected]) => {
   expect(matchUsers(EMAIL, users)).toMatchObject(expected);
+});
+
+test.for<[what: string, users: UserType[], clear: boolean]>([
+  ['the one user', [user()], true],
+  ['a linked federated profile', [user(google), user({ identities: linkedTo('Google', '1234') })], true],
+  ['nobody', [], false],
+  ['somebody else', [user({ email: 'eve@example.org' })], false],
+  ['two users', [user(), user({ username: 'other' })], false],
+  ['a disabled user', [user({ enabled: false })], false],
+  ['an unverified email', [user({ verified: 'false' })], false],
+  ['a user without a sub', [user({ sub: null })], false],
+])('in passing, only a yes without a doubt counts: %s', ([, users, clear]) => {
+  expect(matchClearly(EMAIL, users) !== null).toBe(clear);
+  expect(matchClearly(EMAIL, users.map(withoutTheRest))).toEqual(matchClearly(EMAIL, users));
+});
+
+test('of a user whom nobody asked for, only what matching looks at is kept', () => {
+  const [row] = [user()];
+  const phone = { Name: 'phone_number', Value: '+440000000000' };
+  expect(withoutTheRest({ ...row, Attributes: [...(row?.Attributes ?? []), phone] })).toEqual(row);
 });
 
 test('why several match is told without naming anybody', () => {

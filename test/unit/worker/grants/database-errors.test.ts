@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isReason, type Reason } from '#shared/contract/reasons.ts';
-import { classifyDatabaseError } from '../../../../src/worker/grants/database-errors.ts';
+import { classifyDatabaseError, isDatabaseAway } from '../../../../src/worker/grants/database-errors.ts';
 
 const failure = (code: unknown, message = '') => Object.assign(new Error(message), { code });
 
@@ -52,4 +52,19 @@ test('whatever is thrown has a reason, and classifying never throws', () => {
     }),
   );
   fc.assert(fc.property(fc.anything(), (value) => isReason(classifyDatabaseError(value))));
+});
+
+test.for<[what: string, error: unknown, away: boolean]>([
+  ['nobody listens', failure('ECONNREFUSED'), true],
+  ['the server is starting', failure('57P03'), true],
+  ['the driver lost the connection', failure(undefined, 'Connection terminated unexpectedly'), true],
+  ['a wrong password', failure('28P01'), true],
+  ['a statement took too long, be it for one row', failure('57014'), false],
+  ['a lock that was not to be had', failure('55P03'), false],
+  ['a deadlock', failure('40P01'), false],
+  ['no such role', failure('23503'), false],
+  ['no such table', failure('42P01'), false],
+  ['a bug', new TypeError('no'), false],
+])('%s: whether the database is away', ([, error, away]) => {
+  expect(isDatabaseAway(error)).toBe(away);
 });

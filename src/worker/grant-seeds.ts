@@ -1,0 +1,137 @@
+import { sql, type EntityManager } from '@mikro-orm/postgresql';
+import type { Sub } from '#shared/contract/ids.ts';
+import { moveSeeds } from '#shared/ledger/move-seed.ts';
+import { classifyDatabaseError, isDatabaseAway } from './grants/database-errors.ts';
+import type { GrantsWritten, MadeGrant, WriteOptions } from './grants/grant-store.ts';
+import type { GrantStores } from './grants/grant-stores.ts';
+import type { GrantsDatabase, GrantsDatabases } from './grants/grants-databases.ts';
+import { placeOf } from './grants/grants-place.ts';
+import { failed, type Outcome } from './outcome.ts';
+import type { TakenSeed } from './take-seed.ts';
+
+export interface GrantDeps {
+  readonly ledger: EntityManager;
+  readonly databases: GrantsDatabases;
+  readonly stores: GrantStores;
+}
+
+export interface SeedToGrant {
+  readonly seed: TakenSeed;
+  readonly sub: Sub;
+}
+
+type Batch = readonly SeedToGrant[];
+type UsableDatabase = Exclude<GrantsDatabase, { kind: 'not-configured' }>;
+
+/**
+ * Grants all roles of some seeds of one database, settles them and writes the audit lines. In one transaction where the
+ * grants live beside the ledger; elsewhere the grants are committed first and the ledger second, and doing it again is safe.
+ * The seeds' rows are locked from the start, so a newer run that supersedes one comes either before its grants, and there
+ * are none, or after.
+ *
+ * Throws where seeds must be granted apart, since one of them is at fault: nothing was written.
+ */
+export async function grantSeeds(deps: GrantDeps, database: UsableDatabase, batch: Batch): Promise<readonly Outcome[]> {
+  const isAlone = batch.length === 1;
+  let ending = await attempt(deps, database, batch, { readAfresh: false });
+  // Nobody is blocked because of what a table looked like a minute ago.
+  if (ending.kind === 'outdated' && isAlone) ending = await attempt(deps, database, batch, { readAfresh: true });
+  if (ending.kind === 'granted') return ending.outcomes;
+  if (!isAlone && !(ending.kind === 'failed' && isDatabaseAway(ending.cause))) throw new RolledBack(ending);
+  const outcome =
+    ending.kind === 'outdated' ? failed('database-conflict', null) : failed(ending.reason, ending.cause, ending.fix);
+  return batch.map(() => outcome);
+}
+
+type Undone = Exclude<GrantsWritten, { kind: 'written' }>;
+type Ending = { readonly kind: 'granted'; readonly outcomes: readonly Outcome[] } | Undone;
+
+async function attempt(
+  { ledger, stores }: GrantDeps,
+  database: UsableDatabase,
+  batch: Batch,
+  options: WriteOptions,
+): Promise<Ending> {
+  try {
+    const outcomes = await transaction(ledger.fork(), batch, async (tx) => {
+      const moves = batch.map(({ seed, sub }) => ({ id: seed.id, next: { kind: 'granted' as const, sub } }));
+      const moved = await moveSeeds(tx, 'granted', moves);
+      if (moved.size === 0) return batch.map((): Outcome => ({ kind: 'overtaken' }));
+      const toGrant = batch.filter(({ seed }) => moved.has(seed.id));
+      const write = (on: EntityManager) => writeOrRollBack(stores, on, toGrant, options);
+      const made = await (database.kind === 'other' ? committed(database.em, batch, write) : write(tx));
+      await auditGrants(tx, toGrant, made);
+      return batch.map(({ seed, sub }): Outcome => {
+        if (!moved.has(seed.id)) return { kind: 'overtaken' };
+        return { kind: 'granted', sub, added: made.filter(({ seedId }) => seedId === seed.id).length };
+      });
+    });
+    return { kind: 'granted', outcomes };
+  } catch (error) {
+    if (error instanceof RolledBack) return error.ending;
+    throw error;
+  }
+}
+
+/** Place by place, in the same order for everybody, so that no two batches wait for each other in a circle. */
+async function writeOrRollBack(stores: GrantStores, tx: EntityManager, batch: Batch, options: WriteOptions) {
+  const byPlace = Map.groupBy(batch, ({ seed }) => placeOf(seed.grants));
+  const made: MadeGrant[] = [];
+  for (const place of [...byPlace.keys()].toSorted()) {
+    const wanted = (byPlace.get(place) ?? []).map(({ seed, sub }) => ({ ...seed, seedId: seed.id, sub }));
+    const grants = wanted[0]?.grants;
+    if (grants === undefined) continue;
+    const written = await stores(grants).write(tx, grants, wanted, options);
+    if (written.kind !== 'written') throw new RolledBack(written);
+    made.push(...written.made);
+  }
+  return made;
+}
+
+/** In a transaction of its own, which may also fail to begin or to commit. */
+async function committed<T>(em: EntityManager, batch: Batch, write: (tx: EntityManager) => Promise<T>): Promise<T> {
+  try {
+    return await transaction(em, batch, write);
+  } catch (cause) {
+    if (cause instanceof RolledBack) throw cause;
+    throw new RolledBack({ kind: 'failed', reason: classifyDatabaseError(cause), cause });
+  }
+}
+
+/** READ COMMITTED: what comes after a lock must see what was committed before it, whatever the database's default is. */
+function transaction<T>(em: EntityManager, batch: Batch, work: (tx: EntityManager) => Promise<T>): Promise<T> {
+  return em.transactional(
+    async (tx) => {
+      if (batch.length > 1) await tx.execute(sql`select set_config('lock_timeout', ${PATIENCE}, true)`);
+      return work(tx);
+    },
+    { isolationLevel: 'read committed' },
+  );
+}
+
+/** For a lock that one seed needs, the others of its batch do not wait longer: they are tried apart, and it waits alone. */
+const PATIENCE = '500ms';
+
+async function auditGrants(tx: EntityManager, batch: Batch, made: readonly MadeGrant[]): Promise<void> {
+  if (made.length === 0) return;
+  const seeds = new Map(batch.map(({ seed, sub }) => [seed.id, { run: seed.run, tenant: seed.tenant, sub }]));
+  const lines = made.map(({ seedId, role, scope }) => ({ ...seeds.get(seedId), seed: seedId, role, scope }));
+  await tx.execute(sql`
+    insert into rolecall.audit (run, tenant, seed, sub, role, scope, event)
+    select run, tenant, seed, sub, role, scope, 'granted'
+    from jsonb_to_recordset(${JSON.stringify(lines)}::jsonb)
+      as line(run bigint, tenant text, seed bigint, sub uuid, role text, scope text)
+    order by seed, role, scope
+    on conflict (seed, sub, role, coalesce(scope, '')) do nothing`);
+}
+
+/** Takes an ending out of a transaction that must not be committed, and out of a batch that must be tried apart. */
+class RolledBack extends Error {
+  override readonly name = 'RolledBack';
+  readonly ending: Undone;
+
+  constructor(ending: Undone) {
+    super(ending.kind);
+    this.ending = ending;
+  }
+}
