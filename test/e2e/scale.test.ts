@@ -17,7 +17,7 @@ const MOST_CONNECTIONS = new Map([
   ['rolecall', 23 + 5 + 3],
   ['rolecall-migrate', 1],
   ['rolecall-queue', 21 + 10 + 10],
-  ['redis', 8],
+  ['redis', 4 + 1 + 1],
 ]);
 
 /** A kilobyte for each seed of two releases. */

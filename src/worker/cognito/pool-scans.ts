@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { emailKey, type Email, type RunId } from '#shared/contract/ids.ts';
 import { DEFAULT_REQUESTS_PER_SECOND } from '#shared/contract/tenant-settings.ts';
 import { mayPay, planWalk, type KnownDemand, type WalkPlan } from './break-even.ts';
@@ -40,8 +41,10 @@ const KEEP_SIZE_MS = 300_000;
 const DECLINE_MS = 60_000;
 /** 20,000 users in pages of 60 at 20 a second take 17 s; four workers share that rate. */
 const WALK_DEADLINE_MS = 120_000;
-/** A few round trips; then as long again each time, or the many of a pool that does not answer would come back for nothing. */
-const DECIDING_MS = 100;
+/** As long as any lookup: jobs hold their slots for the decision, and no longer, as a pool may hang. */
+const PATIENCE_MS = 300;
+/** Then they come back, for as long as a role may take to be assumed; where decisions queue up they go on without one. */
+const DECIDING = { waitMs: 100, boundMs: 1_000 };
 /** Some tens of milliseconds are what a delayed job costs; a walk that ends early should not be waited for in vain. */
 const WAIT = { fromMs: 50, toMs: 2_000 };
 /** Of an account and region, whatever a manifest says; not adjustable (AWS docs: quotas in Amazon Cognito). */
@@ -50,14 +53,22 @@ const LIST_USERS_PER_SECOND = 30;
 interface Scan {
   /** The newest run that it was begun for. */
   readonly run: RunId;
-  /** Known from here on: whether a walk is considered. */
-  counted: Promise<void>;
+  /** Decided, or taking longer than anybody should wait for it. */
+  ready: Promise<void>;
   phase: Phase;
+}
+
+interface Walking {
+  readonly kind: 'walking';
+  readonly plan: WalkPlan;
+  readonly sinceMs: number;
+  pages: number;
+  users: number;
 }
 
 type Phase =
   | { readonly kind: 'deciding'; readonly sinceMs: number }
-  | { readonly kind: 'walking'; readonly plan: WalkPlan; readonly sinceMs: number; pages: number; users: number }
+  | Walking
   | { readonly kind: 'walked'; readonly users: ClearUsers; readonly untilMs: number }
   | { readonly kind: 'declined'; readonly untilMs: number; readonly alsoForNewRuns: boolean };
 
@@ -75,11 +86,11 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
       const scan = known !== undefined && !isOver(known, run, now()) ? known : begin(userPool, run);
       scans.delete(key);
       scans.set(key, scan);
-      await scan.counted;
+      await scan.ready;
       const { phase } = scan;
       switch (phase.kind) {
         case 'deciding':
-          return { kind: 'paced', waitMs: Math.max(DECIDING_MS, now() - phase.sinceMs) };
+          return now() < phase.sinceMs + DECIDING.boundMs ? { kind: 'paced', waitMs: DECIDING.waitMs } : null;
         case 'walking':
           return { kind: 'paced', waitMs: remainingMs(phase, now()) };
         case 'declined':
@@ -96,37 +107,34 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
     },
     async [Symbol.asyncDispose]() {
       stop.abort();
-      await Promise.all(underWay);
+      while (underWay.size > 0) await Promise.all(underWay);
     },
   };
 
   function begin(pool: UserPool, run: RunId): Scan {
-    const scan: Scan = { run, phase: { kind: 'deciding', sinceMs: now() }, counted: Promise.resolve() };
-    scan.counted = consider(scan, pool).catch(() => decline(scan, { alsoForNewRuns: true }));
+    const scan: Scan = { run, phase: { kind: 'deciding', sinceMs: now() }, ready: Promise.resolve() };
+    const decided = inBackground(scan, decide(scan, pool));
+    scan.ready = Promise.race([decided, sleep(PATIENCE_MS, undefined, { ref: false })]);
     return scan;
   }
 
-  /** Done when the seeds are counted; what follows takes longer, and happens in the background. */
-  async function consider(scan: Scan, pool: UserPool): Promise<void> {
+  async function decide(scan: Scan, pool: UserPool): Promise<void> {
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(WALK_DEADLINE_MS)]);
     const demand = { ...(await deps.count(pool, scan.run)), ...ratesOf(pool) };
     if (!mayPay(demand)) return decline(scan, { alsoForNewRuns: false });
-    const walk: Promise<void> = walkIfCheaper(scan, pool, demand)
-      .catch(() => decline(scan, { alsoForNewRuns: true })) // a direct look finds out whether it lasts, and says so
-      .finally(() => underWay.delete(walk));
-    underWay.add(walk);
-  }
-
-  async function walkIfCheaper(scan: Scan, pool: UserPool, demand: KnownDemand): Promise<void> {
-    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(WALK_DEADLINE_MS)]);
     const size = await sizeOf(pool, signal);
     const plan = planWalk({ ...demand, ...size });
     if (plan === null) return decline(scan, { alsoForNewRuns: false });
     if (!makeRoom(size.users ?? 0)) return decline(scan, { alsoForNewRuns: true });
     const walking = { kind: 'walking' as const, plan, sinceMs: now(), pages: 0, users: size.users ?? 0 };
     scan.phase = walking;
+    void inBackground(scan, walk(scan, pool, { walking, signal }));
+  }
+
+  async function walk(scan: Scan, pool: UserPool, { walking, signal }: { walking: Walking; signal: AbortSignal }) {
     const users = await walkPool(pool, {
       requests,
-      plan,
+      plan: walking.plan,
       signal,
       turned(progress) {
         walking.pages = progress.pages;
@@ -135,6 +143,15 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
     });
     if (users === null) return decline(scan, { alsoForNewRuns: true });
     scan.phase = { kind: 'walked', users, untilMs: now() + KEEP_MS };
+  }
+
+  /** What fails is left to the direct look, which finds out whether it lasts, and says so. */
+  function inBackground(scan: Scan, work: Promise<void>): Promise<void> {
+    const done: Promise<void> = work
+      .catch(() => decline(scan, { alsoForNewRuns: true }))
+      .finally(() => underWay.delete(done));
+    underWay.add(done);
+    return done;
   }
 
   /** Optional: without the permission, or the answer, the size is unknown. */
@@ -180,9 +197,9 @@ function isOver({ phase, run }: Scan, newRun: RunId, nowMs: number): boolean {
   return nowMs >= phase.untilMs || (newRun > run && !(phase.kind === 'declined' && phase.alsoForNewRuns));
 }
 
-function remainingMs({ plan, pages, sinceMs }: Extract<Phase, { kind: 'walking' }>, nowMs: number): number {
+function remainingMs({ plan, pages, sinceMs }: Walking, nowMs: number): number {
   const left = Math.max(1, plan.expectedPages - pages);
-  const estimate = pages === 0 ? 0 : Math.ceil((left * (nowMs - sinceMs)) / pages);
+  const estimate = Math.ceil((left * (nowMs - sinceMs)) / Math.max(1, pages));
   return Math.min(WAIT.toMs, Math.max(WAIT.fromMs, estimate));
 }
 

@@ -25,7 +25,7 @@ export function budgetOf(
 /** AWS: Quotas in Amazon Cognito, "API categories": UserList 30/s, UserRead 120/s, UserPoolRead 15/s. */
 const CATEGORY = { ListUsers: 'user-list', AdminGetUser: 'user-read', DescribeUserPool: 'user-pool-read' } as const;
 /** What a manifest does not say: its share is that of the lookup. */
-const PER_SECOND = { ...DEFAULT_REQUESTS_PER_SECOND, DescribeUserPool: 5 } as const satisfies Record<
+const PER_SECOND = { ...DEFAULT_REQUESTS_PER_SECOND, DescribeUserPool: 10 } as const satisfies Record<
   CognitoOperation,
   number
 >;

@@ -25,6 +25,7 @@ interface World {
   nowMs: number;
   /** Awaited before each page is given. */
   page: () => Promise<void>;
+  describe: () => Promise<void>;
 }
 
 /** A Cognito with one list of users for all pools, and what was asked of it. */
@@ -35,6 +36,7 @@ function scansOf(given: Partial<World> = {}) {
     estimate: 90,
     nowMs: 0,
     page: async () => {},
+    describe: async () => {},
     ...given,
   };
   const asked: string[] = [];
@@ -43,6 +45,7 @@ function scansOf(given: Partial<World> = {}) {
     getUser: () => Promise.reject(new Error('not here')),
     async describePool({ id }) {
       asked.push(`describe ${id}`);
+      await world.describe();
       return { users: world.estimate, roundTripMs: 0 };
     },
     async listUsers({ id }, { token, signal }): Promise<UserPage> {
@@ -120,6 +123,16 @@ test('a newer run sees the pool with its own eyes, an older one through them', a
   const { asked, settle } = scansOf();
   for (const run of [2, 1, 3, 2, 3]) expect(await settle(0, POOL, RunId.parse(run))).toEqual(FOUND);
   expect(asked).toEqual(['describe eu-west-2_A', ...Array.from({ length: 4 }, () => 'page of eu-west-2_A')]);
+});
+
+test('a decision that takes long is not waited for in vain', async () => {
+  const size = barrier();
+  const { world, look, settle } = scansOf({ describe: size.wait });
+  expect(await look()).toEqual({ kind: 'paced', waitMs: 100 });
+  world.nowMs = 1_000;
+  expect(await look()).toBeNull();
+  size.open();
+  await vi.waitFor(async () => expect(await settle()).toEqual(FOUND));
 });
 
 test('who wants few is told so without waiting, and is counted again for a newer run or after a minute', async () => {
