@@ -18,13 +18,13 @@ export function budgetOf(
     endpoint === undefined ? [] : [createHash('sha256').update(endpoint).digest('base64url').slice(0, 12)];
   return {
     domain: [account, region, ...elsewhere, CATEGORY[operation]].join('/'),
-    perSecond: operation === lookup ? requestsPerSecond : PER_SECOND[operation],
+    perSecond: operation === lookup || requestsPerSecond >= UNPACED_FROM ? requestsPerSecond : PER_SECOND[operation],
   };
 }
 
 /** AWS: Quotas in Amazon Cognito, "API categories": UserList 30/s, UserRead 120/s, UserPoolRead 15/s. */
 const CATEGORY = { ListUsers: 'user-list', AdminGetUser: 'user-read', DescribeUserPool: 'user-pool-read' } as const;
-/** What a manifest does not say: its share is that of the lookup. */
+/** What a manifest does not say: its share is that of the lookup. Whoever has no quota there has none here. */
 const PER_SECOND = { ...DEFAULT_REQUESTS_PER_SECOND, DescribeUserPool: 10 } as const satisfies Record<
   CognitoOperation,
   number
@@ -32,5 +32,7 @@ const PER_SECOND = { ...DEFAULT_REQUESTS_PER_SECOND, DescribeUserPool: 10 } as c
 
 /** No quota of Cognito is that high, so this is an emulator's; a reservation would take longer than its interval. */
 export function isUnpaced({ perSecond }: Budget): boolean {
-  return perSecond >= 1_000;
+  return perSecond >= UNPACED_FROM;
 }
+
+const UNPACED_FROM = 1_000;
