@@ -41,8 +41,11 @@ const KEEP_SIZE_MS = 300_000;
 const DECLINE_MS = 60_000;
 /** 20,000 users in pages of 60 at 20 a second take 17 s; four workers share that rate. */
 const WALK_DEADLINE_MS = 120_000;
-/** As long as any lookup: jobs hold their slots for the decision, and no longer, as a pool may hang. */
-const PATIENCE_MS = 300;
+/**
+ * Jobs sit out the decision and a short walk where they are: to put them away and pick others up meanwhile takes the time that
+ * the walk needs. But no longer than a slow lookup takes, as a pool may hang, and others wait for these slots.
+ */
+const PATIENCE_MS = 500;
 /** Then they come back, for as long as a role may take to be assumed; where decisions queue up they go on without one. */
 const DECIDING = { waitMs: 100, boundMs: 1_000 };
 /** Some tens of milliseconds are what a delayed job costs; a walk that ends early should not be waited for in vain. */
@@ -53,7 +56,7 @@ const LIST_USERS_PER_SECOND = 30;
 interface Scan {
   /** The newest run that it was begun for. */
   readonly run: RunId;
-  /** Decided, or taking longer than anybody should wait for it. */
+  /** Walked, declined, or taking longer than a job should wait for it. */
   ready: Promise<void>;
   phase: Phase;
 }
@@ -113,12 +116,12 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
 
   function begin(pool: UserPool, run: RunId): Scan {
     const scan: Scan = { run, phase: { kind: 'deciding', sinceMs: now() }, ready: Promise.resolve() };
-    const decided = inBackground(scan, decide(scan, pool));
-    scan.ready = Promise.race([decided, sleep(PATIENCE_MS, undefined, { ref: false })]);
+    const done = inBackground(scan, walkIfCheaper(scan, pool));
+    scan.ready = Promise.race([done, sleep(PATIENCE_MS, undefined, { ref: false })]);
     return scan;
   }
 
-  async function decide(scan: Scan, pool: UserPool): Promise<void> {
+  async function walkIfCheaper(scan: Scan, pool: UserPool): Promise<void> {
     const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(WALK_DEADLINE_MS)]);
     const demand = { ...(await deps.count(pool, scan.run)), ...ratesOf(pool) };
     if (!mayPay(demand)) return decline(scan, { alsoForNewRuns: false });
@@ -126,15 +129,11 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
     const plan = planWalk({ ...demand, ...size });
     if (plan === null) return decline(scan, { alsoForNewRuns: false });
     if (!makeRoom(size.users ?? 0)) return decline(scan, { alsoForNewRuns: true });
-    const walking = { kind: 'walking' as const, plan, sinceMs: now(), pages: 0, users: size.users ?? 0 };
+    const walking: Walking = { kind: 'walking', plan, sinceMs: now(), pages: 0, users: size.users ?? 0 };
     scan.phase = walking;
-    void inBackground(scan, walk(scan, pool, { walking, signal }));
-  }
-
-  async function walk(scan: Scan, pool: UserPool, { walking, signal }: { walking: Walking; signal: AbortSignal }) {
     const users = await walkPool(pool, {
       requests,
-      plan: walking.plan,
+      plan,
       signal,
       turned(progress) {
         walking.pages = progress.pages;

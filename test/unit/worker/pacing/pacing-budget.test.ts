@@ -4,6 +4,8 @@ import { budgetOf, isUnpaced } from '../../../../src/worker/pacing/pacing-budget
 
 const POOL: UserPool = { id: 'eu-west-2_AbCdEfGhI', region: 'eu-west-2', lookup: 'ListUsers', requestsPerSecond: 20 };
 const ROLE = { arn: 'arn:aws:iam::111122223333:role/rolecall' };
+const sharesOf = (pool: UserPool) =>
+  (['ListUsers', 'AdminGetUser', 'DescribeUserPool'] as const).map((of) => budgetOf(pool, of).perSecond);
 const domainOf = (change: Partial<UserPool>) => budgetOf({ ...POOL, ...change }, 'ListUsers').domain;
 
 test('a quota is shared by the pools of an account and region', () => {
@@ -31,11 +33,9 @@ test('an endpoint goes into keys, so it is not spelled out', () => {
 });
 
 test('the share that a manifest names is that of its lookup; the others have theirs', () => {
-  const shares = (pool: UserPool) =>
-    (['ListUsers', 'AdminGetUser', 'DescribeUserPool'] as const).map((of) => budgetOf(pool, of).perSecond);
-  expect(shares({ ...POOL, requestsPerSecond: 7 })).toEqual([7, 80, 10]);
-  expect(shares({ ...POOL, lookup: 'AdminGetUser', requestsPerSecond: 50 })).toEqual([20, 50, 10]);
-  expect(shares({ ...POOL, requestsPerSecond: 5_000 })).toEqual([5_000, 5_000, 5_000]);
+  expect(sharesOf({ ...POOL, requestsPerSecond: 7 })).toEqual([7, 80, 10]);
+  expect(sharesOf({ ...POOL, lookup: 'AdminGetUser', requestsPerSecond: 50 })).toEqual([20, 50, 10]);
+  expect(sharesOf({ ...POOL, requestsPerSecond: 5_000 })).toEqual([5_000, 5_000, 5_000]);
 });
 
 test('a share beyond any quota is not paced', () => {
