@@ -105,16 +105,18 @@ export async function secondsOfRelease({ produce, probe }: Deployment, { name, t
 
 /**
  * How fast workers are: they run and the queue is full but paused; from its being resumed until the last seed has its
- * grant.
+ * grant. `before`: a release that they have run before, as workers have that do not start with every deploy.
  */
 export async function seedsPerSecond(
-  { produce, queue, probe, startWorkers }: Deployment,
+  deployment: Deployment,
   { name, tenants }: Manifest,
-  workers: { readonly count: number; readonly concurrency: number },
+  workers: { readonly count: number; readonly concurrency: number; readonly before?: Manifest },
 ): Promise<number> {
+  const { produce, queue, probe, startWorkers } = deployment;
+  await startWorkers(workers.count, workers.concurrency);
+  if (workers.before !== undefined) await secondsOfRelease(deployment, workers.before);
   await queue.pause();
   await produce(name);
-  await startWorkers(workers.count, workers.concurrency);
   const seconds = await secondsOf(async () => {
     await queue.resume();
     await probe.untilSettled(name);

@@ -26,6 +26,11 @@ export function inAccounts(count: number, sketch: Omit<TenantSketch, 'id' | 'acc
   return Array.from({ length: count }, (_, n) => ({ ...sketch, id: `tenant-${n}`, account: `${222_200_000_000 + n}` }));
 }
 
+/** A small release of the same tenants: whoever has run it holds their credentials, and its code is compiled. */
+export function releaseBefore(tenants: readonly TenantSketch[]): { name: string; tenants: TenantSketch[] } {
+  return { name: 'before', tenants: tenants.map((tenant) => ({ ...tenant, seeds: 9 })) };
+}
+
 export function poolOf({ id, users, account = DEFAULT_ACCOUNT }: TenantSketch): EmulatedPool {
   return { id: poolId(id), account, syntheticUsers: users };
 }
