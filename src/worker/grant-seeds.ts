@@ -1,6 +1,7 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import type { Sub } from '#shared/contract/ids.ts';
 import { moveSeeds } from '#shared/ledger/move-seed.ts';
+import { grantAtOnce } from './grant-at-once.ts';
 import { classifyDatabaseError, isDatabaseAway } from './grants/database-errors.ts';
 import type { GrantsWritten, MadeGrant, WriteOptions } from './grants/grant-store.ts';
 import type { GrantStores } from './grants/grant-stores.ts';
@@ -32,6 +33,8 @@ type UsableDatabase = Exclude<GrantsDatabase, { kind: 'not-configured' }>;
  * Throws where seeds must be granted apart, since one of them is at fault: nothing was written.
  */
 export async function grantSeeds(deps: GrantDeps, database: UsableDatabase, batch: Batch): Promise<readonly Outcome[]> {
+  const granted = database.kind === 'other' ? null : await grantAtOnce(deps.ledger.fork(), batch);
+  if (granted !== null) return granted;
   const isAlone = batch.length === 1;
   let ending = await attempt(deps, database, batch, { readAfresh: false });
   // Nobody is blocked because of what a table looked like a minute ago.

@@ -22,25 +22,36 @@ export async function moveSeeds<Kind extends SeedStateKind>(
   kind: Kind,
   moves: readonly SeedMove<Kind>[],
 ): Promise<ReadonlySet<SeedId>> {
+  const moved = await em.execute<{ id: string }[]>(sql`with ${movingSeeds(kind, moves)} select id from moved`);
+  return new Set(moved.map(toId));
+}
+
+/** The same for a statement that does more: `moved` has the id, run, tenant and sub of those that moved. */
+export function movingSeeds<Kind extends SeedStateKind>(
+  kind: Kind,
+  moves: readonly SeedMove<Kind>[],
+  condition = sql`true`,
+) {
   const rows = moves.map(({ id, next }) => ({ id, ...EMPTY, ...next }));
   // Only `pending` says something about a suspicion: one throttle between two answers must not forget the first.
   const suspicion = kind === 'pending' ? sql`, ${SUSPICION}` : sql``;
-  const moved = await em.execute<{ id: string }[]>(sql`
-    with next as (
+  return sql`
+    next as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
       as next(id bigint, reason text, sub uuid, "nextAttemptAt" timestamptz, suspicion jsonb)
       limit ${rows.length} -- for the planner, which would guess 100 and rather read the whole table
     ), ${lockedIn(
       moves.map(({ id }) => id),
       kind,
-    )}
-    update rolecall.seed s
-    set state = ${kind}, reason = next.reason, sub = next.sub, next_attempt_at = next."nextAttemptAt"${suspicion},
-        attempts = s.attempts + 1, updated_at = clock_timestamp()
-    from next join locked using (id)
-    where s.id = next.id
-    returning s.id`);
-  return new Set(moved.map(toId));
+      condition,
+    )}, moved as (
+      update rolecall.seed s
+      set state = ${kind}, reason = next.reason, sub = next.sub, next_attempt_at = next."nextAttemptAt"${suspicion},
+          attempts = s.attempts + 1, updated_at = clock_timestamp()
+      from next join locked using (id)
+      where s.id = next.id
+      returning s.id, s.run, s.tenant, s.sub
+    )`;
 }
 
 const EMPTY = { reason: null, sub: null, nextAttemptAt: null, suspicion: null } as const;
@@ -81,10 +92,11 @@ export async function moveToSuperseded(em: EntityManager, runs: readonly RunId[]
 }
 
 /** What `locked` is: those of the seeds that may become `kind`, as they stand when it is their turn to be locked. */
-function lockedIn(ids: readonly SeedId[], kind: SeedStateKind) {
+function lockedIn(ids: readonly SeedId[], kind: SeedStateKind, condition = sql`true`) {
   return sql`locked as (
       select id from rolecall.seed
-      where id = any(${`{${ids.join()}}`}::bigint[]) and state in (${sourcesOf(kind)}) order by id for no key update
+      where id = any(${`{${ids.join()}}`}::bigint[]) and state in (${sourcesOf(kind)}) and ${condition}
+      order by id for no key update
     )`;
 }
 

@@ -142,7 +142,8 @@ function cast(key: 'user' | 'tenant' | 'role' | 'scope' | 'id', { type }: Column
 
 type GrantRow = ReturnType<typeof rowsOf>[number];
 
-function rowsOf(seed: GrantsToWrite) {
+/** One for each grant of a seed. */
+export function rowsOf(seed: GrantsToWrite) {
   const { seedId, sub, tenant, mode, roles } = seed;
   const common = { seed: seedId, user: sub, tenant, anyRole: mode === 'bootstrap' };
   return roles.map((role) => ({ ...common, id: grantId(seed, role), role: role.id, scope: role.scope }));
