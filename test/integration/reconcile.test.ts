@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { SeedQueue } from '#shared/queue/open-queue.ts';
-import { reconcile } from '../../src/worker/reconcile.ts';
+import { reconcile } from '../../src/worker/upkeep/reconcile.ts';
 import { completedJobs, failedJobs as failJobs } from '../support/failed-jobs.ts';
 import { failedJobs, statesOf, untilCounts, untilStates } from '../support/ledger.ts';
 import { people, POOL } from '../support/manifest.ts';

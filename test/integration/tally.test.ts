@@ -6,7 +6,7 @@ import { moveToSuperseded } from '#shared/ledger/move-seed.ts';
 import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
 import { askGate } from '../../src/ops/gate/ask-gate.ts';
 import { migrate } from '../../src/producer/migrate.ts';
-import { compactTally } from '../../src/worker/compact-tally.ts';
+import { compactTally } from '../../src/worker/upkeep/compact-tally.ts';
 import { databaseTest as test } from '../support/database.ts';
 import { recordedRun, times } from '../support/recorded-run.ts';
 import { moveSeed } from '../support/move-seed.ts';

@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'worker/batching': [],
   'worker/cognito': ['shared/contract'],
   'worker/pacing': ['worker/cognito', 'worker/grants', 'shared/contract', 'shared/queue'],
+  'worker/upkeep': ['shared/contract', 'shared/ledger', 'shared/queue'],
   'worker/grants': ['shared/contract', 'shared/ledger'],
   ops: ['ops', 'shared'],
   'ops/gate': ['shared/contract', 'shared/ledger', 'shared/runtime'],

@@ -8,6 +8,7 @@ const REFUSED_BY_REDIS = /^(?:ERR|NOPERM|NOAUTH|WRONGPASS|WRONGTYPE)\b/;
 /** An error of what keeps the slots. It is nobody's verdict on a tenant, so no reason of a tenant's comes out of it. */
 export function classifySlotError(error: unknown): Reason {
   if (!(error instanceof Error)) return 'unexpected';
+  if (error.name === 'AbortError') return 'timeout'; // this process shuts down while the seed waits for its slot
   if (error instanceof ReplyError) return REFUSED_BY_REDIS.test(error.message) ? 'unexpected' : 'queue-unavailable';
   if (/^Command timed out|^Connection is closed|max retries per request|Stream isn't writeable/i.test(error.message)) {
     return 'queue-unavailable'; // ioredis gives these no code
