@@ -14,7 +14,8 @@ const SEEDS_EACH = 20;
 const SEEDS = TENANTS * SEEDS_EACH;
 /** What docs/deploy.md says of a worker, `ops` and a command; a thousand tenants do not change it. */
 const MOST_CONNECTIONS = new Map([
-  ['rolecall', 23 + 5 + 3],
+  ['rolecall-work', 23],
+  ['rolecall', 5 + 3],
   ['rolecall-migrate', 1],
   ['rolecall-queue', 21 + 10 + 10],
   ['redis', 4 + 1 + 1],
