@@ -113,7 +113,7 @@ function countSeeds({ tenants }: Manifest): number {
   return tenants.reduce((sum, { seeds }) => sum + seeds.length, 0);
 }
 
-const SEEDS_PER_STATEMENT = 5_000; // about 1 MB of JSON
+const SEEDS_PER_STATEMENT = 1_000; // measured: 5,000 are no faster, and larger buffers take more memory
 
 function* chunksOf(seeds: Iterable<PlannedSeed>): Generator<PlannedSeed[]> {
   let chunk: PlannedSeed[] = [];

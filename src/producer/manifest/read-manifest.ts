@@ -8,6 +8,7 @@ import { digestManifest } from './manifest-digest.ts';
 import type { Manifest } from './manifest.ts';
 import type { Locate, ManifestProblem, Report } from './manifest-problem.ts';
 import { parseSource, type ParsedSource } from './parse-source.ts';
+import { withoutPretenuring } from './without-pretenuring.ts';
 
 export type { ManifestProblem } from './manifest-problem.ts';
 
@@ -19,7 +20,11 @@ export type ManifestRead =
  * Reads a file, or a folder of files, in which `version`, `name`, `roles`, `defaults` and `gate` hold for all files and
  * stand in one of them (others may repeat them). All problems of all files are found at once.
  */
-export async function readManifest(path: string, env: Env): Promise<ManifestRead> {
+export function readManifest(path: string, env: Env): Promise<ManifestRead> {
+  return withoutPretenuring(() => readListed(path, env));
+}
+
+async function readListed(path: string, env: Env): Promise<ManifestRead> {
   const listed = await listManifestFiles(path);
   if (listed.kind === 'refused') return { kind: 'refused', problems: [listed.problem] };
 
