@@ -88,7 +88,7 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
         return 'nothing to do';
       case 'paced': // no verdict, and no attempt either: what the ledger says of it stays true
         await job.moveToDelayed(now() + outcome.waitMs, token);
-        if (outcome.domain !== undefined) await park(outcome.domain, payload);
+        if (outcome.domain !== undefined) await park(outcome.domain, payload).catch(notParked);
         throw new DelayedError();
       case 'granted': // the ledger knows: it was settled together with the grants
         settled(outcome);
@@ -128,6 +128,14 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
       default:
         return outcome satisfies never;
     }
+  }
+
+  /** It is put away already, and comes back by itself, if late: from here on any other error would be about a job that is gone. */
+  function notParked(error: unknown): void {
+    log.warn(
+      { cause: describeError(error) },
+      'a seed that waits for its turn will not be woken; it comes back in minutes',
+    );
   }
 
   /** A payload that cannot be read still has an id that says whose it is: the gate must not wait for it in vain. */

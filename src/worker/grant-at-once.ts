@@ -3,15 +3,16 @@ import type { SeedId } from '#shared/contract/ids.ts';
 import { movingSeeds } from '#shared/ledger/move-seed.ts';
 import type { SeedToGrant } from './grant-seeds.ts';
 import { isDatabaseAway } from './grants/database-errors.ts';
+import { LOCK_PATIENCE } from './grants/lock-grants.ts';
 import { placeOf } from './grants/grants-place.ts';
 import { quotedTable } from './grants/table-layout.ts';
 import { rowsOf } from './grants/write-grants.ts';
 import type { Outcome } from './outcome.ts';
 
 /**
- * What most batches are, in one statement instead of six: seeds whose grants live in the managed tables beside the ledger, and
- * which they hold already or get. `null`: this batch is something else, or something stands in the way. Nothing was written then,
- * and the transaction that comes instead finds out what it is.
+ * What most batches are, in one statement instead of six: seeds whose grants live in the managed tables beside the ledger,
+ * and which they hold already or get. `null`: this batch is something else, or something stands in the way. Nothing was
+ * written then, and the transaction that comes instead finds out what it is.
  */
 export async function grantAtOnce(ledger: EntityManager, batch: readonly SeedToGrant[]): Promise<Outcome[] | null> {
   if (!isOfManagedTables(batch)) return null;
@@ -54,7 +55,7 @@ function statement(batch: readonly SeedToGrant[]) {
   const table = raw(quotedTable(batch[0]?.seed.grants.schema ?? '', 'user_role'));
   return sql`
     with patience as materialized (
-      select set_config('lock_timeout', ${PATIENCE}, true)
+      select set_config('lock_timeout', ${LOCK_PATIENCE}, true)
     ), ${movingSeeds('granted', moves, sql`exists (select from patience)`)}, wanted as materialized (
       select moved.id as seed, moved.run, moved.tenant, moved.sub, role.role, role.id, exists (
           select from ${table} held
@@ -80,5 +81,3 @@ function statement(batch: readonly SeedToGrant[]) {
       1 / ((select count(*) from added) = (select count(*) from wanted where not held))::int as complete
     from moved`;
 }
-
-const PATIENCE = '500ms';

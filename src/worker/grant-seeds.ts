@@ -6,6 +6,7 @@ import { classifyDatabaseError, isDatabaseAway } from './grants/database-errors.
 import type { GrantsWritten, MadeGrant, WriteOptions } from './grants/grant-store.ts';
 import type { GrantStores } from './grants/grant-stores.ts';
 import type { GrantsDatabase, GrantsDatabases } from './grants/grants-databases.ts';
+import { LOCK_PATIENCE } from './grants/lock-grants.ts';
 import { placeOf } from './grants/grants-place.ts';
 import { failed, type Outcome } from './outcome.ts';
 import type { TakenSeed } from './take-seed.ts';
@@ -105,15 +106,12 @@ async function committed<T>(em: EntityManager, batch: Batch, write: (tx: EntityM
 function transaction<T>(em: EntityManager, batch: Batch, work: (tx: EntityManager) => Promise<T>): Promise<T> {
   return em.transactional(
     async (tx) => {
-      if (batch.length > 1) await tx.execute(sql`select set_config('lock_timeout', ${PATIENCE}, true)`);
+      if (batch.length > 1) await tx.execute(sql`select set_config('lock_timeout', ${LOCK_PATIENCE}, true)`);
       return work(tx);
     },
     { isolationLevel: 'read committed' },
   );
 }
-
-/** For a lock that one seed needs, the others of its batch do not wait longer: they are tried apart, and it waits alone. */
-const PATIENCE = '500ms';
 
 async function auditGrants(tx: EntityManager, batch: Batch, made: readonly MadeGrant[]): Promise<void> {
   if (made.length === 0) return;

@@ -151,7 +151,10 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     () => (somebodyWaits ? WAKE_EVERY_MS : LOOK_FOR_PARKED_EVERY_MS),
     'waking who waits',
     async () => {
-      somebodyWaits = await wakeParked({ em: em(), queue, book });
+      somebodyWaits = await wakeParked({ em: em(), queue, book }).catch((error: unknown) => {
+        somebodyWaits = false; // at the quick pace an outage would fill the log
+        throw error;
+      });
     },
   );
   periodically(

@@ -34,10 +34,10 @@ describeOnBothPlatforms('the quota', (queueTest) => {
     const tenants = ['a', 'b', 'c'].map((id) => {
       const seeds = peopleOf(id, 20);
       cognito.addPool({ id: `${POOL}${id}`, users: usersOf(seeds), estimatedNumberOfUsers: LARGE });
-      return { id, pool: `${POOL}${id}`, requestsPerSecond: id === 'b' ? 20 : 1_000_000, seeds };
+      return { id, pool: `${POOL}${id}`, requestsPerSecond: 20, seeds };
     });
-    await produce({ tenants: [tenants[1]!], name: 'first' }, 'v0');
-    await produce({ tenants: tenants.map((tenant) => ({ ...tenant, requestsPerSecond: 20 })) }, 'v1');
+    await produce({ name: 'first', tenants: tenants.slice(0, 1) }, 'v1');
+    await produce({ name: 'second', tenants }, 'v1');
     await work();
 
     await untilCounts(databaseUrl, { granted: 80 });

@@ -2,6 +2,9 @@ import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import type { TableLayout } from './table-layout.ts';
 import type { GrantsToWrite } from './write-grants.ts';
 
+/** For a lock that one seed needs, the others of its batch do not wait longer: they are tried apart, and it waits alone. */
+export const LOCK_PATIENCE = '500ms';
+
 /**
  * Waits until nobody else is deciding the same: per user, scope and role where no unique index would stop a second row,
  * and per user and scope where it counts whether there is any row. The locks go with the transaction. All are taken in

@@ -41,9 +41,9 @@ interface Pool {
 }
 
 /**
- * Keeps one pool from holding up the others of this process, as each lookup occupies one of its few slots. A pool that is slow
- * or failing shares half of the slots with all others of its kind (bulkhead), and one that keeps failing is asked by one seed at a time while the
- * rest take that answer for theirs and try again later (circuit breaker: Nygard, Release It!).
+ * Keeps one pool from holding up the others of this process, as each lookup occupies one of its few slots. A pool that is
+ * slow or failing shares half of the slots with all others of its kind (bulkhead), and one that keeps failing is asked by
+ * one seed at a time while the rest take that answer for theirs and try again later (circuit breaker: Nygard, Release It!).
  */
 export function createPoolGuard({ concurrency, now }: PoolGuardOptions): PoolGuard {
   const pools = new Map<string, Pool>();
