@@ -87,7 +87,8 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
       case 'overtaken':
         return 'nothing to do';
       case 'paced': // no verdict, and no attempt either: what the ledger says of it stays true
-        await job.moveToDelayed(now() + outcome.waitMs, token);
+        // Whole milliseconds: BullMQ's PostgreSQL refuses others, and the connection that heard of them is closed.
+        await job.moveToDelayed(Math.ceil(now() + outcome.waitMs), token);
         if (outcome.domain !== undefined) await park(outcome.domain, payload).catch(notParked);
         throw new DelayedError();
       case 'granted': // the ledger knows: it was settled together with the grants

@@ -26,6 +26,7 @@ describeOnBothPlatforms('the quota', (queueTest) => {
       expect(peakOf(cognito)).toBeLessThanOrEqual(30); // a slot may be taken a fifth of a second late
       const jobs = await queue.getJobs(['completed']);
       expect(jobs.reduce((sum, job) => sum + job.attemptsStarted, 0)).toBeLessThan(3 * 80); // once to wait for the first answer of its pool, too
+      expect(jobs.filter((job) => job.attemptsMade !== 1)).toEqual([]); // a wait is none
     },
   );
 
