@@ -1,12 +1,11 @@
 import { BACKENDS, type Backend, type Bench } from '../support/bench.ts';
 import { openDeployment, seedsPerSecond } from '../support/deployment.ts';
 import type { Platform } from '../support/platform.ts';
-import { inAccounts, UNLIMITED } from '../support/tenants.ts';
+import { inAccounts, releaseBefore, UNLIMITED } from '../support/tenants.ts';
 
-const MANIFEST = {
-  name: 'many',
-  tenants: inAccounts(40, { seeds: 100, users: 200_000, requestsPerSecond: UNLIMITED }),
-};
+const TENANTS = inAccounts(40, { seeds: 100, users: 200_000, requestsPerSecond: UNLIMITED });
+const MANIFEST = { name: 'many', tenants: TENANTS };
+const BEFORE = releaseBefore(TENANTS);
 
 /** Bound by Cognito's latency, and by nothing that workers share. */
 export const workerScaling: Bench = {
@@ -26,5 +25,6 @@ export const workerScaling: Bench = {
 async function rateOf(count: number, platform: Platform, backend: Backend): Promise<number> {
   await using deployment = await openDeployment(platform, backend, { latencyMs: 50, quota: 'none' });
   await deployment.prepare(MANIFEST);
-  return await seedsPerSecond(deployment, MANIFEST, { count, concurrency: 10 }); // before the deployment ends
+  await deployment.prepare(BEFORE);
+  return await seedsPerSecond(deployment, MANIFEST, { count, concurrency: 10, before: BEFORE }); // before the deployment ends
 }
