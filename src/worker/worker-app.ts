@@ -31,6 +31,7 @@ import { createVerdictRecorder } from './record-verdict.ts';
 import { reconcile } from './upkeep/reconcile.ts';
 import { resolveSeed } from './resolve-seed.ts';
 import { startPeriodic } from './upkeep/start-periodic.ts';
+import { startWaking } from './start-waking.ts';
 import { createSeedTaker } from './take-seed.ts';
 import { clearTenantFault, recordTenantFault } from './tenant-fault.ts';
 import type { WorkerConfig } from './worker-config.ts';
@@ -60,10 +61,6 @@ const RECONCILE_EVERY_MS = 15_000;
 /** A gate adds up what was written since: some hundred rows of a busy worker, in some tenths of a millisecond. */
 const COMPACT_EVERY_MS = 2_000;
 const PRUNE_EVERY_MS = 60_000;
-/** Several times within the horizon of the slots, so that none passes unused. */
-const WAKE_EVERY_MS = 100;
-/** While this worker knows of nobody who waits. Who parks a seed itself goes over to the quick pace. */
-const LOOK_FOR_PARKED_EVERY_MS = 1_000;
 
 /**
  * Composition root of `work`: the one function that knows every concrete thing, and in which order they start. They
@@ -92,7 +89,6 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
 
   const stores = createGrantStores(Date.now);
   const granting = { ledger: ledger.em, databases, stores };
-  let somebodyWaits = false;
   const book = opened.use(openSlotBook(config.queue, em));
   const slots = createSlots(book);
   const guard = createPoolGuard({ concurrency: config.concurrency, now: Date.now });
@@ -109,6 +105,11 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     clear: (seed) => clearTenantFault(em(), seed),
   };
   const takeSeed = createSeedTaker(ledger.em);
+  const failedRound = (what: string) => (error: unknown) =>
+    log.warn({ cause: describeError(error) }, `${what} failed; the next round tries again`);
+  const waking = opened.use(
+    startWaking({ wake: () => wakeParked({ em: em(), queue, book }), failed: failedRound('waking who waits') }),
+  );
   const worker = createSeedConsumer({
     target: config.queue,
     concurrency: config.concurrency,
@@ -120,8 +121,8 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     unforeseen: (error) => failed(classifyDatabaseError(error), error),
     record: createVerdictRecorder(ledger.em),
     park: async (domain, { run, seedId, tenant }) => {
-      somebodyWaits = true;
       await book.park({ domain, run, seedId, tenant });
+      waking.parked();
     },
     settled,
     now: Date.now,
@@ -134,43 +135,18 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
 
   opened.defer(() => stopConsuming(worker, config.shutdownTimeoutMs));
   startConsuming(worker, log);
-  const periodically = (pauseMs: () => number, what: string, work: (signal: AbortSignal) => Promise<void>) => {
-    const warn = (error: unknown) =>
-      log.warn({ cause: describeError(error) }, `${what} failed; the next round tries again`);
-    opened.use(startPeriodic({ pauseMs, work, failed: warn }));
-  };
-  periodically(
-    () => RECONCILE_EVERY_MS,
-    'reconciling',
-    async () => {
-      const found = await reconcile(em(), queue);
-      if (found !== null && found.added + found.retried > 0) log.warn(found, 'jobs put back into the queue');
-    },
-  );
-  periodically(
-    () => (somebodyWaits ? WAKE_EVERY_MS : LOOK_FOR_PARKED_EVERY_MS),
-    'waking who waits',
-    async () => {
-      somebodyWaits = await wakeParked({ em: em(), queue, book }).catch((error: unknown) => {
-        somebodyWaits = false; // at the quick pace an outage would fill the log
-        throw error;
-      });
-    },
-  );
-  periodically(
-    () => COMPACT_EVERY_MS,
-    'compacting the tally',
-    () => compactTally(em()),
-  );
-  periodically(
-    () => PRUNE_EVERY_MS,
-    'pruning',
-    async (stopping) => {
-      const seeds = await pruneSeeds(em(), config.retentionDays, stopping);
-      if (seeds > 0) log.info({ seeds }, 'seeds of old runs pruned');
-      await pruneJobs(em(), queue, KEEP_FINISHED, stopping);
-    },
-  );
+  const periodically = (everyMs: number, what: string, work: (signal: AbortSignal) => Promise<void>) =>
+    opened.use(startPeriodic({ pauseMs: () => everyMs, work, failed: failedRound(what) }));
+  periodically(RECONCILE_EVERY_MS, 'reconciling', async () => {
+    const found = await reconcile(em(), queue);
+    if (found !== null && found.added + found.retried > 0) log.warn(found, 'jobs put back into the queue');
+  });
+  periodically(COMPACT_EVERY_MS, 'compacting the tally', () => compactTally(em()));
+  periodically(PRUNE_EVERY_MS, 'pruning', async (stopping) => {
+    const seeds = await pruneSeeds(em(), config.retentionDays, stopping);
+    if (seeds > 0) log.info({ seeds }, 'seeds of old runs pruned');
+    await pruneJobs(em(), queue, KEEP_FINISHED, stopping);
+  });
   log.info({ concurrency: config.concurrency, queue: config.queue.kind }, 'consuming');
 
   const owned = opened.move(); // from here on the caller owns it all

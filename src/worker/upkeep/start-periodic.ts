@@ -7,19 +7,28 @@ export interface PeriodicOptions {
   failed(error: unknown): void;
 }
 
+export interface Periodic extends AsyncDisposable {
+  /** Ends the pause, and the next one if a round is under way: it may have looked too early. */
+  hurry(): void;
+}
+
 /** Works, then pauses, until it is disposed of; disposing waits for the round under way. Rounds never overlap. */
-export function startPeriodic({ pauseMs, work, failed }: PeriodicOptions): AsyncDisposable {
+export function startPeriodic({ pauseMs, work, failed }: PeriodicOptions): Periodic {
   const stop = new AbortController();
+  let hurried = new AbortController();
   const running = run();
 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
+      hurried = new AbortController();
       await work(stop.signal).catch(failed);
-      await sleep(pauseMs(), undefined, { signal: stop.signal, ref: false }).catch(() => {}); // aborted: the loop ends
+      const signal = AbortSignal.any([stop.signal, hurried.signal]);
+      await sleep(pauseMs(), undefined, { signal, ref: false }).catch(() => {}); // aborted: there is no pause
     }
   }
 
   return {
+    hurry: () => hurried.abort(),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;
