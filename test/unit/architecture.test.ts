@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   worker: ['worker', 'shared'],
   'worker/batching': [],
   'worker/cognito': ['shared/contract'],
-  'worker/pacing': ['worker/cognito', 'worker/grants', 'shared/contract', 'shared/queue'],
+  'worker/pacing': ['worker/batching', 'worker/cognito', 'worker/grants', 'shared/contract', 'shared/queue'],
   'worker/upkeep': ['shared/contract', 'shared/ledger', 'shared/queue'],
   'worker/grants': ['shared/contract', 'shared/ledger'],
   ops: ['ops', 'shared'],
