@@ -26,9 +26,12 @@ export function inAccounts(count: number, sketch: Omit<TenantSketch, 'id' | 'acc
   return Array.from({ length: count }, (_, n) => ({ ...sketch, id: `tenant-${n}`, account: `${222_200_000_000 + n}` }));
 }
 
-/** A small release of the same tenants: whoever has run it holds their credentials, and its code is compiled. */
+/**
+ * As many people of other tenants in the same accounts: whoever has run that release holds the credentials, its code is
+ * compiled, and still nobody of these tenants has a grant.
+ */
 export function releaseBefore(tenants: readonly TenantSketch[]): { name: string; tenants: TenantSketch[] } {
-  return { name: 'before', tenants: tenants.map((tenant) => ({ ...tenant, seeds: 9 })) };
+  return { name: 'before', tenants: tenants.map((tenant) => ({ ...tenant, id: `before-${tenant.id}` })) };
 }
 
 export function poolOf({ id, users, account = DEFAULT_ACCOUNT }: TenantSketch): EmulatedPool {
