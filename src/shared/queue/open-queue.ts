@@ -130,7 +130,7 @@ export function nameQueue({ kind }: QueueTarget): string {
 }
 
 function postgres({ url }: Extract<QueueTarget, { kind: 'postgres' }>) {
-  return { connectionString: url, max: 10, connectionTimeoutMillis: 5_000, application_name: 'rolecall-queue' };
+  return { connectionString: url, max: 5, connectionTimeoutMillis: 5_000, application_name: 'rolecall-queue' };
 }
 
 /** Options and not a URL, so that no error of a driver can quote a password. */
