@@ -17,7 +17,7 @@ const MOST_CONNECTIONS = new Map([
   ['rolecall-work', 23],
   ['rolecall', 5 + 3],
   ['rolecall-migrate', 1],
-  ['rolecall-queue', 21 + 10 + 10],
+  ['rolecall-queue', 11 + 5 + 5],
   ['redis', 4 + 1 + 1],
 ]);
 

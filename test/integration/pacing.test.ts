@@ -1,7 +1,7 @@
 import { setInterval as every } from 'node:timers/promises';
 import { expect, vi } from 'vitest';
 import type { Emulator } from '../../demo/cognito/emulator.ts';
-import { countStates, failedJobs, keepHistory, statesOf, untilCounts, untilStates } from '../support/ledger.ts';
+import { countStates, failedJobs, keepHistory, statesOf, untilCounts } from '../support/ledger.ts';
 import { people, POOL } from '../support/manifest.ts';
 import { describeOnBothPlatforms } from '../support/worker.ts';
 
@@ -121,55 +121,46 @@ describeOnBothPlatforms('a tenant', (queueTest) => {
     expect(await failedJobs(queue)).toEqual(lost.map(() => 'pool-not-found'));
   });
 
-  queueTest('whose pool hangs holds up nobody', async ({ cognito, produce, work, databaseUrl }) => {
-    const stuck = peopleOf('stuck', 40);
-    const fine = peopleOf('fine', 60);
-    cognito.addPool({ id: POOL, users: usersOf(fine), estimatedNumberOfUsers: LARGE });
-    cognito.addPool({ id: OTHER_POOL, users: usersOf(stuck), estimatedNumberOfUsers: LARGE });
-    cognito.setFault({ kind: 'hang', pool: OTHER_POOL });
-    const history = await keepHistory(databaseUrl);
-    await produce(
-      {
-        tenants: [
-          { id: 'stuck', pool: OTHER_POOL, seeds: stuck },
-          { id: 'fine', seeds: fine },
-        ],
-      },
-      'v1',
-    );
-    await work({ ROLECALL_CONCURRENCY: '4' });
+  queueTest(
+    'is held up by no other: not by one whose pool hangs, nor throttles, nor does not exist',
+    async ({ cognito, produce, work, databaseUrl }) => {
+      const pools = { fine: POOL, stuck: `${POOL}Stuck`, refused: `${POOL}Refused`, lost: OTHER_POOL };
+      const emails = { fine: peopleOf('fine', 60), stuck: peopleOf('stuck', 40), refused: peopleOf('refused', 40) };
+      const lost = peopleOf('lost', 40);
+      for (const id of ['fine', 'stuck', 'refused'] as const) {
+        cognito.addPool({ id: pools[id], users: usersOf(emails[id]), estimatedNumberOfUsers: LARGE });
+      }
+      cognito.setFault({ kind: 'hang', pool: pools.stuck });
+      cognito.setFault({ kind: 'error', name: 'TooManyRequestsException', status: 400, pool: pools.refused });
+      const history = await keepHistory(databaseUrl);
+      const tenants = Object.entries({ lost, ...emails }).map(([id, seeds]) => ({
+        id,
+        pool: pools[id as keyof typeof pools],
+        requestsPerSecond: 60,
+        seeds,
+      }));
+      await produce({ tenants }, 'v1');
+      await work({ ROLECALL_CONCURRENCY: '4' });
 
-    const expected = [...fine.map((email) => [email, 'granted']), ...stuck.map((email) => [email, 'pending'])];
-    await untilStates(databaseUrl, Object.fromEntries(expected)); // before the first of them has timed out
-    await untilCounts(databaseUrl, { granted: 60, retrying: 40 }, 30_000); // nor is the gate held for long
+      await vi.waitFor(
+        async () => {
+          const states = await statesOf(databaseUrl);
+          const statesOfTenant = (seeds: readonly string[]) => [...new Set(seeds.map((email) => states[email]))];
+          expect(statesOfTenant(emails.fine)).toEqual(['granted']);
+          expect(statesOfTenant(lost)).toEqual(['blocked: pool-not-found']);
+          expect(statesOfTenant(emails.stuck)).toEqual(['pending']); // the first of them has not timed out yet
+        },
+        { timeout: 10_000, interval: 50 },
+      );
+      // Nor is the gate held for long, but for those who are blocked.
+      await untilCounts(databaseUrl, { granted: 60, blocked: 40, retrying: 80 }, 30_000);
 
-    cognito.clearFaults();
-    await untilCounts(databaseUrl, { granted: 100 });
-    expect(new Set((await history())[stuck[0]!])).toEqual(new Set(['pending', 'retrying: timeout', 'granted']));
-  });
-
-  queueTest('whose pool throttles slows nobody down for long', async ({ cognito, produce, work, databaseUrl }) => {
-    const refused = peopleOf('refused', 40);
-    const fine = peopleOf('fine', 60);
-    cognito.addPool({ id: POOL, users: usersOf(fine), estimatedNumberOfUsers: LARGE });
-    cognito.addPool({ id: OTHER_POOL, users: usersOf(refused), estimatedNumberOfUsers: LARGE });
-    cognito.setFault({ kind: 'error', name: 'TooManyRequestsException', status: 400, pool: OTHER_POOL });
-    const requestsPerSecond = 60;
-    await produce(
-      {
-        tenants: [
-          { id: 'refused', pool: OTHER_POOL, requestsPerSecond, seeds: refused },
-          { id: 'fine', requestsPerSecond, seeds: fine },
-        ],
-      },
-      'v1',
-    );
-    await work();
-
-    await untilCounts(databaseUrl, { granted: 60, retrying: 40 }); // at the slowest rate that throttles lead to: 30 s
-    cognito.clearFaults();
-    await untilCounts(databaseUrl, { granted: 100 });
-  });
+      cognito.clearFaults();
+      await untilCounts(databaseUrl, { granted: 140, blocked: 40 }, 30_000);
+      const past = await history();
+      expect(new Set(past[emails.stuck[0]!])).toEqual(new Set(['pending', 'retrying: timeout', 'granted']));
+    },
+  );
 });
 
 function peakOf(cognito: Emulator): number {
