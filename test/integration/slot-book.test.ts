@@ -3,6 +3,7 @@ import { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
 import { openSlotBook } from '../../src/worker/pacing/open-slot-book.ts';
 import { PACE, type Budget, type Slot, type SlotBook, type Waiting } from '../../src/worker/pacing/slot-book.ts';
 import { testOn } from '../support/queue.ts';
+import { execute } from '../support/sql.ts';
 
 const HUNDRED = { domain: 'own/eu-west-2/user-list', perSecond: 100 };
 /** The second slot is beyond the horizon, so who asks for it is parked. */
@@ -96,6 +97,27 @@ function suite(kind: 'redis' | 'postgres') {
       { timeout: 5_000, interval: 20 },
     );
     expect(admitted.slice(0, inTurn.length)).toEqual(inTurn);
+  });
+
+  test('workers that ask for many domains at once never wait for each other in a circle', async ({
+    book,
+    target,
+    ledger,
+    databaseUrl,
+  }) => {
+    using other = openSlotBook(target, () => ledger.em.fork());
+    const domains = Array.from({ length: 20 }, (_, n) => ({ domain: `own/region-${n}/user-list`, perSecond: 900 }));
+    for (let round = 0; round < 10; round += 1) {
+      const asking = [book, other, book, other].flatMap((from, who) => {
+        const inTheirOrder = who % 2 === 0 ? domains : domains.toReversed();
+        return inTheirOrder.map((domain, n) => from.reserve(domain, seed(1_000 * round + 100 * who + n + 1)));
+      });
+      const slots = await Promise.all([...asking, book.admit(), other.admit()]);
+      expect(slots).toHaveLength(4 * 20 + 2);
+    }
+    const deadlocks = `select deadlocks::int from pg_stat_database where datname = current_database()`;
+    await execute(databaseUrl, 'select pg_stat_force_next_flush()');
+    expect(await execute(databaseUrl, deadlocks)).toEqual([{ deadlocks: 0 }]);
   });
 
   test('a slot that nobody came for is given out again', async ({ book }) => {
