@@ -156,7 +156,7 @@ describeOnBothPlatforms('a tenant', (queueTest) => {
       await untilCounts(databaseUrl, { granted: 60, blocked: 40, retrying: 80 }, 30_000);
 
       cognito.clearFaults();
-      await untilCounts(databaseUrl, { granted: 140, blocked: 40 }, 30_000);
+      await untilCounts(databaseUrl, { granted: 140, blocked: 40 });
       const past = await history();
       expect(new Set(past[emails.stuck[0]!])).toEqual(new Set(['pending', 'retrying: timeout', 'granted']));
     },

@@ -72,8 +72,8 @@ interface Reservation {
 }
 
 /**
- * All domains are locked first, in the order in which everybody locks them; a seed may be in the waker's hands, who has
- * locked its domain.
+ * All domains are locked first, in the order in which everybody locks them. A seed is touched only then: the waker, who puts
+ * those back that missed their slot, has locked their domain as well.
  */
 async function reserveMany(em: EntityManager, wanted: readonly Reservation[]): Promise<Slot[]> {
   const rows = wanted.map(({ budget, seed }, at) => ({ ...budget, ...seed, at }));

@@ -8,7 +8,7 @@ export interface PeriodicOptions {
 }
 
 export interface Periodic extends AsyncDisposable {
-  /** Ends the pause, and the next one if a round is under way: it may have looked too early. */
+  /** Ends the pause. In the middle of a round there is none after it, as that round may have looked too early. */
   hurry(): void;
 }
 

@@ -15,25 +15,26 @@ describe('who wakes those that wait for a turn', () => {
       failed: () => {},
     });
     await vi.waitFor(() => expect(rounds.begun).toBe(1));
+    await new Promise((resolve) => setImmediate(resolve)); // the round is over, and the slow pause has begun
     rounds.somebodyWaits = true;
     waking.parked();
     await vi.waitFor(() => expect(rounds.begun).toBeGreaterThan(4), QUICKLY);
   });
 
   test('does not forget who was parked while it looked and saw nobody', async () => {
-    const looking = Promise.withResolvers<boolean>();
+    const seesNobody = Promise.withResolvers<boolean>();
     const rounds = { begun: 0 };
     await using waking = startWaking({
-      wake() {
+      async wake() {
         rounds.begun += 1;
-        return looking.promise;
+        return rounds.begun === 1 ? true : seesNobody.promise;
       },
       failed: () => {},
     });
-    await vi.waitFor(() => expect(rounds.begun).toBe(1));
+    await vi.waitFor(() => expect(rounds.begun).toBe(2), QUICKLY);
     waking.parked();
-    looking.resolve(false);
-    await vi.waitFor(() => expect(rounds.begun).toBeGreaterThan(1), QUICKLY);
+    seesNobody.resolve(false);
+    await vi.waitFor(() => expect(rounds.begun).toBe(3), QUICKLY);
   });
 
   test('looks slowly while it cannot, so that an outage does not fill the log', async () => {

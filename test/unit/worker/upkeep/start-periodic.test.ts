@@ -5,31 +5,30 @@ const PAUSE_MS = 600_000; // nobody sees its end
 
 describe('what is done periodically', () => {
   test('is done at once when somebody is in a hurry, and then goes on as before', async () => {
-    const { rounds, periodic } = start(async () => {});
+    const rounds = { begun: 0 };
+    await using periodic = start(rounds, async () => {});
     await vi.waitFor(() => expect(rounds.begun).toBe(1));
     periodic.hurry();
     await vi.waitFor(() => expect(rounds.begun).toBe(2));
     await settle();
     expect(rounds.begun).toBe(2);
-    await periodic[Symbol.asyncDispose]();
   });
 
   test('is done once more when the hurry came in the middle of a round', async () => {
     const gate = Promise.withResolvers<void>();
-    const { rounds, periodic } = start(() => gate.promise);
+    const rounds = { begun: 0 };
+    await using periodic = start(rounds, () => gate.promise);
     await vi.waitFor(() => expect(rounds.begun).toBe(1));
     periodic.hurry();
     await settle();
     expect(rounds.begun).toBe(1); // rounds never overlap
     gate.resolve();
     await vi.waitFor(() => expect(rounds.begun).toBe(2));
-    await periodic[Symbol.asyncDispose]();
   });
 });
 
-function start(work: () => Promise<void>) {
-  const rounds = { begun: 0 };
-  const periodic = startPeriodic({
+function start(rounds: { begun: number }, work: () => Promise<void>) {
+  return startPeriodic({
     pauseMs: () => PAUSE_MS,
     failed: (error) => {
       throw error;
@@ -39,7 +38,6 @@ function start(work: () => Promise<void>) {
       await work();
     },
   });
-  return { rounds, periodic };
 }
 
 /** All that can go on without a timer has gone on. */
