@@ -1,7 +1,8 @@
-import { raw, sql, type EntityManager } from '@mikro-orm/postgresql';
+import { raw, sql } from '@mikro-orm/postgresql';
 import type { SeedId } from '#shared/contract/ids.ts';
 import { movingSeeds } from '#shared/ledger/move-seed.ts';
 import type { SeedToGrant } from './grant-seeds.ts';
+import type { RunStatement } from '#shared/ledger/run-statement.ts';
 import { isDatabaseAway } from './grants/database-errors.ts';
 import { LOCK_PATIENCE } from './grants/lock-grants.ts';
 import { placeOf } from './grants/grants-place.ts';
@@ -14,10 +15,10 @@ import type { Outcome } from './outcome.ts';
  * and which they hold already or get. `null`: this batch is something else, or something stands in the way. Nothing was
  * written then, and the transaction that comes instead finds out what it is.
  */
-export async function grantAtOnce(ledger: EntityManager, batch: readonly SeedToGrant[]): Promise<Outcome[] | null> {
+export async function grantAtOnce(execute: RunStatement, batch: readonly SeedToGrant[]): Promise<Outcome[] | null> {
   if (!isOfManagedTables(batch)) return null;
   try {
-    const [done] = await ledger.execute<[Done]>(statement(batch));
+    const [done] = await execute<[Done]>(statement(batch));
     const added = new Map(done.moved.map(({ id, added: count }) => [Number(id) as SeedId, count]));
     return batch.map(({ seed, sub }) => {
       const count = added.get(seed.id);

@@ -1,6 +1,7 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import type { Sub } from '#shared/contract/ids.ts';
 import { moveSeeds } from '#shared/ledger/move-seed.ts';
+import type { RunStatement } from '#shared/ledger/run-statement.ts';
 import { grantAtOnce } from './grant-at-once.ts';
 import { classifyDatabaseError, isDatabaseAway } from './grants/database-errors.ts';
 import type { GrantsWritten, MadeGrant, WriteOptions } from './grants/grant-store.ts';
@@ -13,6 +14,7 @@ import type { TakenSeed } from './take-seed.ts';
 
 export interface GrantDeps {
   readonly ledger: EntityManager;
+  readonly execute: RunStatement;
   readonly databases: GrantsDatabases;
   readonly stores: GrantStores;
 }
@@ -34,7 +36,7 @@ type UsableDatabase = Exclude<GrantsDatabase, { kind: 'not-configured' }>;
  * Throws where seeds must be granted apart, since one of them is at fault: nothing was written.
  */
 export async function grantSeeds(deps: GrantDeps, database: UsableDatabase, batch: Batch): Promise<readonly Outcome[]> {
-  const granted = database.kind === 'other' ? null : await grantAtOnce(deps.ledger.fork(), batch);
+  const granted = database.kind === 'other' ? null : await grantAtOnce(deps.execute, batch);
   if (granted !== null) return granted;
   const isAlone = batch.length === 1;
   let ending = await attempt(deps, database, batch, { readAfresh: false });

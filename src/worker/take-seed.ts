@@ -7,6 +7,7 @@ import type { SeedJob } from '#shared/contract/seed-job.ts';
 import { SEED_STATES, type SeedStateKind, type Suspicion } from '#shared/contract/seed-state.ts';
 import { GrantMode, OnMissing, TenantSettings } from '#shared/contract/tenant-settings.ts';
 import { moveToPending } from '#shared/ledger/move-seed.ts';
+import type { RunStatement } from '#shared/ledger/run-statement.ts';
 import { createMicroBatch } from './batching/micro-batch.ts';
 import { isDatabaseAway } from './grants/database-errors.ts';
 import { parseOnce } from './parse-once.ts';
@@ -61,11 +62,14 @@ const Row = z.object({
  * Takes seeds, many in one statement. `null`: nothing to do, because the seed is settled, superseded or gone. A blocked
  * seed that is taken up again is a replay from the board, and the ledger follows before anything is tried.
  */
-export function createSeedTaker(ledger: EntityManager): (wanted: SeedToTake) => Promise<TakenSeed | null> {
+export function createSeedTaker(
+  ledger: EntityManager,
+  execute: RunStatement,
+): (wanted: SeedToTake) => Promise<TakenSeed | null> {
   const read = createMicroBatch({
     laneOf: () => 'all',
     keysOf: () => [],
-    run: (wanted: readonly SeedToTake[]) => readRows(ledger.fork(), wanted),
+    run: (wanted: readonly SeedToTake[]) => readRows(execute, wanted),
     failsAlike: isDatabaseAway,
   });
 
@@ -94,8 +98,8 @@ export function createSeedTaker(ledger: EntityManager): (wanted: SeedToTake) => 
   };
 }
 
-async function readRows(em: EntityManager, wanted: readonly SeedToTake[]): Promise<unknown[]> {
-  const rows = await em.execute<{ id: string; run: string }[]>(sql`
+async function readRows(execute: RunStatement, wanted: readonly SeedToTake[]): Promise<unknown[]> {
+  const rows = await execute<{ id: string; run: string }[]>(sql`
     select s.id, s.run, s.tenant, s.email, s.roles::text, s.on_missing, s.mode, s.state, s.suspected_reason, s.sightings,
            t.settings::text, t.fault_reason, s.replayed_at > t.fault_at as replayed_after_fault,
            clock_timestamp()::text as taken_at

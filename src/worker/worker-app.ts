@@ -1,6 +1,7 @@
 import { sql } from '@mikro-orm/postgresql';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { openLedger } from '#shared/ledger/ledger.ts';
+import { runPrepared, runUnprepared } from '#shared/ledger/run-statement.ts';
 import { waitForSchema } from '#shared/ledger/wait-for-schema.ts';
 import { askQueue, KEEP_FINISHED, nameQueue, openQueue, queueSchemaVersion } from '#shared/queue/open-queue.ts';
 import { describeError, type Log } from '#shared/runtime/logger.ts';
@@ -88,8 +89,9 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   await waitUntilReachable(() => askQueue(queue), { what: nameQueue(config.queue), ...boot });
 
   const stores = createGrantStores(Date.now);
-  const granting = { ledger: ledger.em, databases, stores };
-  const book = opened.use(openSlotBook(config.queue, em));
+  const execute = await (config.queue.kind === 'postgres' ? runPrepared(ledger) : runUnprepared(ledger));
+  const granting = { execute, ledger: ledger.em, databases, stores };
+  const book = opened.use(openSlotBook(config.queue, em, execute));
   const slots = createSlots(book);
   const guard = createPoolGuard({ concurrency: config.concurrency, now: Date.now });
   const requests = createCognitoRequests({ clients, pace: slots.pace, observe: observeCognito });
@@ -104,7 +106,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     record: (seed, fault) => recordTenantFault(em(), seed, fault),
     clear: (seed) => clearTenantFault(em(), seed),
   };
-  const takeSeed = createSeedTaker(ledger.em);
+  const takeSeed = createSeedTaker(ledger.em, execute);
   const failedRound = (what: string) => (error: unknown) =>
     log.warn({ cause: describeError(error) }, `${what} failed; the next round tries again`);
   const waking = opened.use(

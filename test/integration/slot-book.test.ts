@@ -1,5 +1,6 @@
 import { describe, expect, inject, vi } from 'vitest';
 import { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
+import { runPrepared } from '#shared/ledger/run-statement.ts';
 import { openSlotBook } from '../../src/worker/pacing/open-slot-book.ts';
 import { PACE, type Budget, type Slot, type SlotBook, type Waiting } from '../../src/worker/pacing/slot-book.ts';
 import { testOn } from '../support/queue.ts';
@@ -32,7 +33,7 @@ describe('the slots in postgres', () => {
     ledger,
     databaseUrl,
   }) => {
-    using other = openSlotBook(target, () => ledger.em.fork());
+    using other = openSlotBook(target, () => ledger.em.fork(), await runPrepared(ledger));
     const domains = Array.from({ length: 20 }, (_, n) => ({ domain: `own/region-${n}/user-list`, perSecond: 900 }));
     for (let round = 0; round < 10; round += 1) {
       const asking = [book, other, book, other].flatMap((from, who) => {
@@ -48,8 +49,8 @@ describe('the slots in postgres', () => {
 });
 
 function suite(kind: 'redis' | 'postgres') {
-  const test = testOn(kind).extend('book', ({ target, ledger }, { onCleanup }) => {
-    const book = openSlotBook(target, () => ledger.em.fork());
+  const test = testOn(kind).extend('book', async ({ target, ledger }, { onCleanup }) => {
+    const book = openSlotBook(target, () => ledger.em.fork(), await runPrepared(ledger));
     onCleanup(() => book[Symbol.dispose]());
     return book;
   });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { RunId, SeedId, Sub } from '#shared/contract/ids.ts';
 import { openLedger, type Ledger } from '#shared/ledger/ledger.ts';
+import { runPrepared } from '#shared/ledger/run-statement.ts';
 import { createGrantStores } from '../../src/worker/grants/grant-stores.ts';
 import { createGrantsDatabases, type GrantsDatabasesOptions } from '../../src/worker/grants/grants-databases.ts';
 import { createSeedGranter } from '../../src/worker/grant-seed.ts';
@@ -45,8 +46,14 @@ export interface Granter extends AsyncDisposable {
 export async function openGranter(url: string, options: Partial<GrantsDatabasesOptions> = {}): Promise<Granter> {
   const ledger = await openLedger({ url, maxConnections: 10 });
   const databases = createGrantsDatabases({ ledgerUrl: url, urlOf: () => url, ...options });
-  const takeSeed = createSeedTaker(ledger.em);
-  const grantSeed = createSeedGranter({ ledger: ledger.em, databases, stores: createGrantStores(Date.now) });
+  const prepared = await runPrepared(ledger);
+  const takeSeed = createSeedTaker(ledger.em, prepared);
+  const grantSeed = createSeedGranter({
+    execute: prepared,
+    ledger: ledger.em,
+    databases,
+    stores: createGrantStores(Date.now),
+  });
   return {
     async grant(tenant) {
       const seeds = await seedsOf(ledger, tenant);

@@ -1,5 +1,6 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
+import type { RunStatement } from '#shared/ledger/run-statement.ts';
 import { createMicroBatch, type MicroBatchLimits } from '../batching/micro-batch.ts';
 import { isDatabaseAway } from '../grants/database-errors.ts';
 import { PACE, type Budget, type Slot, type SlotBook, type Waiting } from './slot-book.ts';
@@ -11,11 +12,11 @@ import { PACE, type Budget, type Slot, type SlotBook, type Waiting } from './slo
 const RESERVING: MicroBatchLimits = { maxItems: 25, maxDelayMs: 1, maxUnderWay: 2 };
 
 /** Where the queue lives in PostgreSQL: in the ledger, which every worker reaches. `em`: a fresh one for each operation. */
-export function createPostgresSlotBook(em: () => EntityManager): SlotBook {
+export function createPostgresSlotBook(em: () => EntityManager, execute: RunStatement): SlotBook {
   const reserve = createMicroBatch<Reservation, Slot, 'all'>({
     laneOf: () => 'all',
     keysOf: ({ seed }) => [`${seed.seedId}`],
-    run: (wanted) => reserveMany(em(), wanted),
+    run: (wanted) => reserveMany(execute, wanted),
     failsAlike: isDatabaseAway,
     limits: RESERVING,
   });
@@ -75,9 +76,9 @@ interface Reservation {
  * All domains are locked first, in the order in which everybody locks them. A seed is touched only then: the waker, who puts
  * those back that missed their slot, has locked their domain as well.
  */
-async function reserveMany(em: EntityManager, wanted: readonly Reservation[]): Promise<Slot[]> {
+async function reserveMany(execute: RunStatement, wanted: readonly Reservation[]): Promise<Slot[]> {
   const rows = wanted.map(({ budget, seed }, at) => ({ ...budget, ...seed, at }));
-  const slots = await em.execute<{ at: number; kind: Slot['kind']; wait: number }[]>(sql`
+  const slots = await execute<{ at: number; kind: Slot['kind']; wait: number }[]>(sql`
     with wanted as materialized (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
         as wanted(domain text, "perSecond" float8, tenant text, run bigint, "seedId" bigint, at int)

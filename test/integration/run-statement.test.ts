@@ -1,0 +1,67 @@
+import { raw, sql } from '@mikro-orm/postgresql';
+import { expect } from 'vitest';
+import { openLedger } from '#shared/ledger/ledger.ts';
+import { runPrepared, runUnprepared } from '#shared/ledger/run-statement.ts';
+import { databaseTest } from '../support/database.ts';
+
+/** One connection, so that what is asked about it is asked in it. */
+const test = databaseTest.extend('ledger', async ({ databaseUrl }, { onCleanup }) => {
+  const ledger = await openLedger({ url: databaseUrl, maxConnections: 1 });
+  onCleanup(() => ledger.close(true));
+  return ledger;
+});
+
+const STATEMENTS = sql`select name, statement, generic_plans::int + custom_plans::int as runs from pg_prepared_statements order by name`;
+const everyKind = () => sql`
+    select ${`it's`}::text as value, 'b' in (${['a', 'b']}) as listed, ${sql`${1}::int + ${2}::int`} as sum, ${null}::text as none,
+           9007199254740993::bigint as big`;
+
+test('both ways return the same rows', async ({ ledger }) => {
+  const prepared = await runPrepared(ledger);
+
+  const rows = await prepared(everyKind());
+
+  expect(rows).toEqual([{ value: `it's`, listed: true, sum: 3, none: null, big: '9007199254740993' }]);
+  expect(await runUnprepared(ledger)(everyKind())).toEqual(rows);
+});
+
+test('a statement is prepared once, whatever its values are', async ({ ledger }) => {
+  const prepared = await runPrepared(ledger);
+
+  for (const n of [1, 2, 3]) expect(await prepared(sql`select ${n}::int as n`)).toEqual([{ n }]);
+
+  expect(await runUnprepared(ledger)(STATEMENTS)).toEqual([
+    { name: 'rolecall_1', statement: 'select $1::int as n', runs: 3 },
+  ]);
+});
+
+test('a connection does not keep a statement for each of a thousand schemas', async ({ ledger }) => {
+  const prepared = await runPrepared(ledger);
+
+  for (let n = 0; n < 30; n += 1) expect(await prepared(sql`select ${raw(`${n}`)} as n`)).toEqual([{ n }]);
+
+  expect(await runUnprepared(ledger)(STATEMENTS)).toHaveLength(20);
+});
+
+test.for<[what: string, meanwhile: string]>([
+  ['a migration changes what it returns', 'alter table thing alter column n type text'],
+  ['the connection was reset', 'deallocate all'],
+])('a statement is not lost when %s', async ([, meanwhile], { ledger }) => {
+  const run = runUnprepared(ledger);
+  await run(sql`create table thing (n int)`);
+  await run(sql`insert into thing values (7)`);
+  const prepared = await runPrepared(ledger);
+  const ask = async () => JSON.stringify(await prepared(sql`select n from thing where n::text = ${'7'}`));
+  expect(await ask()).toBe('[{"n":7}]');
+
+  await run(raw(meanwhile));
+
+  expect(await ask()).toMatch(/"n":"?7/);
+  expect(await ask()).toMatch(/"n":"?7/);
+});
+
+test('what is wrong with a statement is told, with its SQLSTATE', async ({ ledger }) => {
+  const prepared = await runPrepared(ledger);
+
+  await expect(prepared(sql`select ${1}::int / 0`)).rejects.toMatchObject({ code: '22012' });
+});
