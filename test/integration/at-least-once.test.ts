@@ -28,11 +28,7 @@ test('five copies of a job at once leave one grant per role and one audit line a
   await using databases = databasesOf(databaseUrl);
   const seed = await theSeed(ledger);
 
-  const outcomes = await Promise.all(
-    Array.from({ length: 5 }, () =>
-      createSeedGranter({ execute: runUnprepared(ledger), ledger: ledger.em, databases, stores })(seed, sub),
-    ),
-  );
+  const outcomes = await Promise.all(Array.from({ length: 5 }, () => granterOf(ledger, databases)(seed, sub)));
 
   expect(outcomes.map(({ kind }) => kind).toSorted()).toEqual([
     'granted',
@@ -61,9 +57,7 @@ test('a crash between the grants and the ledger is repaired, and the audit trail
   expect(written).toMatchObject({ kind: 'written', made: { length: 2 } });
   expect(await auditOf(databaseUrl)).toEqual([]);
 
-  expect(
-    await createSeedGranter({ execute: runUnprepared(ledger), ledger: ledger.em, databases, stores })(seed, sub),
-  ).toMatchObject({
+  expect(await granterOf(ledger, databases)(seed, sub)).toMatchObject({
     kind: 'granted',
     added: 2,
   });
@@ -92,10 +86,7 @@ test.for([
     if (there.kind === 'other') await there.em.transactional((tx) => write(tx, seed));
   });
 
-  const outcome = await createSeedGranter({ execute: runUnprepared(ledger), ledger: ledger.em, databases, stores })(
-    seed,
-    sub,
-  );
+  const outcome = await granterOf(ledger, databases)(seed, sub);
 
   expect(outcome).toMatchObject({ kind: 'granted', added: lines });
   expect(await rowsOf(other.url)).toHaveLength(2);
@@ -116,12 +107,7 @@ test('a grant that somebody else made is kept, and is not in the audit trail', a
   ]);
   await using databases = databasesOf(databaseUrl);
 
-  expect(
-    await createSeedGranter({ execute: runUnprepared(ledger), ledger: ledger.em, databases, stores })(
-      await theSeed(ledger),
-      sub,
-    ),
-  ).toMatchObject({
+  expect(await granterOf(ledger, databases)(await theSeed(ledger), sub)).toMatchObject({
     added: 1,
   });
 
@@ -134,12 +120,7 @@ test('a seed that failed half-way has no grant at all', async ({ produce, ledger
   await execute(databaseUrl, 'delete from public.roles where id = $1', [RESEARCHER]);
   await using databases = databasesOf(databaseUrl);
 
-  expect(
-    await createSeedGranter({ execute: runUnprepared(ledger), ledger: ledger.em, databases, stores })(
-      await theSeed(ledger),
-      sub,
-    ),
-  ).toMatchObject({
+  expect(await granterOf(ledger, databases)(await theSeed(ledger), sub)).toMatchObject({
     kind: 'blocked',
     reason: 'role-unknown',
   });
@@ -193,6 +174,10 @@ describeOnBothPlatforms('a newer run', (queueTest) => {
 /** What a worker does in the database of the grants, and no more. */
 function write(tx: EntityManager, seed: TakenSeed) {
   return stores(seed.grants).write(tx, seed.grants, [{ ...seed, seedId: seed.id, sub }], { readAfresh: false });
+}
+
+function granterOf(ledger: Ledger, databases: GrantsDatabases) {
+  return createSeedGranter({ execute: runUnprepared(ledger), ledger: ledger.em, databases, stores });
 }
 
 /** The one seed that was recorded, as a worker takes it. */

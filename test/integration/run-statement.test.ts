@@ -25,6 +25,13 @@ test('both ways return the same rows', async ({ ledger }) => {
   expect(await runUnprepared(ledger)(everyKind())).toEqual(rows);
 });
 
+test('a question mark in the name of a table is no placeholder', async ({ ledger }) => {
+  await runUnprepared(ledger)(sql`create table "what?" as select 7 as n`);
+  const prepared = await runPrepared(ledger);
+
+  expect(await prepared(sql`select n from ${raw('"what?"')} where n = ${7}`)).toEqual([{ n: 7 }]);
+});
+
 test('a statement is prepared once, whatever its values are', async ({ ledger }) => {
   const prepared = await runPrepared(ledger);
 

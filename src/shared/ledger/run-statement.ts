@@ -61,6 +61,7 @@ function compile(statement: RawQueryFragment): { text: string; values: unknown[]
   return { text, values };
 
   function write({ sql, params }: RawQueryFragment): string {
+    if (params.length === 0) return sql; // a name of a table may have a question mark in it
     const [first = '', ...rest] = sql.split('?');
     return rest.reduce((written, part, at) => written + place(params[at]) + part, first);
   }
