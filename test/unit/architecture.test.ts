@@ -29,9 +29,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'ops/page': ['ops/gate', 'ops/board', 'shared/contract', 'shared/ledger', 'shared/runtime'],
   'shared/contract': [],
   'shared/config': [],
-  'shared/ledger': ['shared/contract', 'shared/runtime'],
+  'shared/ledger': ['shared/contract', 'shared/postgres', 'shared/runtime'],
   'shared/managed-tables': ['shared/contract', 'shared/ledger'],
-  'shared/queue': ['shared/contract'],
+  'shared/postgres': [],
+  'shared/queue': ['shared/contract', 'shared/postgres'],
   'shared/runtime': ['shared/config'],
 };
 
@@ -46,7 +47,13 @@ const MAY_BE_IMPORTED_IN: Readonly<Record<string, readonly string[]>> = {
   fastify: ['shared/runtime', 'ops'],
   ioredis: ['shared/queue', 'worker/pacing'],
   'p-retry': ['shared/runtime', 'shared/ledger', 'worker/cognito', 'producer/record-run.ts'],
-  pg: ['producer/migrate.ts', 'shared/ledger/release-lost-clients.ts', 'shared/ledger/run-statement.ts'],
+  pg: [
+    'producer/migrate.ts',
+    'shared/ledger/release-lost-clients.ts',
+    'shared/ledger/run-statement.ts',
+    'shared/postgres',
+    'shared/queue',
+  ],
   pino: ['shared/runtime/logger.ts'],
   'prom-client': ['shared/runtime', 'worker', 'ops', 'up.command.ts'],
   yaml: ['producer/manifest'],

@@ -1,6 +1,7 @@
 import {
   createPostgresBackend,
   LATEST_SCHEMA_VERSION,
+  type PgPool,
   Queue,
   withBackend,
   Worker,
@@ -10,9 +11,12 @@ import {
 } from 'bullmq';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { QUEUE_PREFIX, SEED_QUEUE } from '#shared/contract/seed-job.ts';
+import { openQueuePool } from './queue-pool.ts';
 import type { QueueTarget } from './queue-target.ts';
 
 const onPostgres = withBackend(createPostgresBackend);
+/** Of each pool to a queue in PostgreSQL; a worker's has one more, which listens. */
+const CONNECTIONS = 5;
 
 export type SeedQueue = Queue<unknown, string> & AsyncDisposable;
 export type SeedWorker = Worker<unknown, string>;
@@ -35,11 +39,12 @@ const CONSUMING = {
 /** The caller disposes of it. PostgreSQL must already answer: a queue built without it stays dead. */
 export function openQueue(target: QueueTarget): SeedQueue {
   if (target.kind === 'postgres') {
-    const queue = new onPostgres.Queue(SEED_QUEUE, { connection: postgres(target) });
-    return disposable(queue as unknown as Queue<unknown, string>, null); // types differ, methods do not
+    const pool = openQueuePool({ url: target.url, max: CONNECTIONS });
+    const queue = new onPostgres.Queue(SEED_QUEUE, { connection: pool });
+    return disposable(queue as unknown as Queue<unknown, string>, () => end(pool)); // types differ, methods do not
   }
   const connection = redis(target, PRODUCING);
-  return disposable(new Queue(SEED_QUEUE, { connection, prefix: QUEUE_PREFIX }), connection);
+  return disposable(new Queue(SEED_QUEUE, { connection, prefix: QUEUE_PREFIX }), () => disconnect(connection));
 }
 
 /** For what is kept beside the queue; commands fail rather than wait. The caller disconnects it. */
@@ -63,11 +68,14 @@ export function createSeedWorker(
 ): SeedWorker {
   const run: Process = (job, token, signal) => process(job, token, signal); // only three parameters get a signal
   if (target.kind === 'postgres') {
-    return new onPostgres.Worker(SEED_QUEUE, run, {
+    const pool = openQueuePool({ url: target.url, max: CONNECTIONS + 1, silent: true });
+    const worker = new onPostgres.Worker(SEED_QUEUE, run, {
       ...options,
-      connection: postgres(target),
+      connection: pool,
       runRetryDelay: 2_000, // by default a worker idles for 15 s after a lost connection
     }) as unknown as SeedWorker;
+    worker.on('closed', () => end(pool));
+    return worker;
   }
   const connection = redis(target, CONSUMING);
   const worker: SeedWorker = new Worker(SEED_QUEUE, run, {
@@ -86,21 +94,26 @@ export function createSeedWorker(
  */
 export const KEEP_FINISHED = { age: 7 * 24 * 3600, count: 20_000 };
 
-function disposable(queue: Queue<unknown, string>, connection: RedisConnection | null): SeedQueue {
+function disposable(queue: Queue<unknown, string>, release: () => void): SeedQueue {
   queue.on('error', () => {}); // what fails is told by the call that fails; without a listener an idle drop would crash
-  return Object.assign(queue, { [Symbol.asyncDispose]: () => close(queue, connection) });
+  return Object.assign(queue, { [Symbol.asyncDispose]: () => close(queue, release) });
 }
 
 /** Bounded: with Redis away, BullMQ's own close waits for it. */
-async function close(queue: Queue<unknown, string>, connection: RedisConnection | null): Promise<void> {
+async function close(queue: Queue<unknown, string>, release: () => void): Promise<void> {
   const closed = queue.close().catch(() => {});
   await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 2_000).unref())]);
-  disconnect(connection);
+  release();
 }
 
 /** BullMQ closes what it opened from options; a cluster's client is ours. */
-function disconnect(connection: RedisConnection | null): void {
+function disconnect(connection: RedisConnection): void {
   if (connection instanceof Cluster) connection.disconnect();
+}
+
+/** The same holds for a pool. In the background: a connection that hangs is given up by its server only. */
+function end(pool: PgPool): void {
+  pool.end().catch(() => {}); // it was ended already
 }
 
 const ANSWER_WITHIN_MS = 5_000;
@@ -127,10 +140,6 @@ export async function askQueue(queue: SeedQueue): Promise<void> {
 /** For messages: which queue, by the variable that names it. */
 export function nameQueue({ kind }: QueueTarget): string {
   return kind === 'postgres' ? 'the queue in PostgreSQL (DATABASE_URL)' : 'Redis (REDIS_URL)';
-}
-
-function postgres({ url }: Extract<QueueTarget, { kind: 'postgres' }>) {
-  return { connectionString: url, max: 5, connectionTimeoutMillis: 5_000, application_name: 'rolecall-queue' };
 }
 
 /** Options and not a URL, so that no error of a driver can quote a password. */

@@ -1,0 +1,38 @@
+import { DEFAULT_SCHEMA, type PgPool } from 'bullmq';
+import { Pool } from 'pg';
+import { SEED_QUEUE } from '#shared/contract/seed-job.ts';
+import { prepareStatements } from '#shared/postgres/prepare-statements.ts';
+
+export interface QueuePoolOptions {
+  readonly url: string;
+  readonly max: number;
+  /** Of a worker: see SILENCE. */
+  readonly silent?: boolean;
+}
+
+/** BullMQ has a hundred commands or so, each a constant text; a worker uses a dozen of them. */
+const MOST_PREPARED = 40;
+
+/**
+ * BullMQ notifies of each job's events unless another session holds this lock at that moment: readers of events poll as well
+ * (publish_event in bullmq/dist/esm/postgres/sql-scripts.js). PostgreSQL wakes every connection that listens to anything for
+ * each of these notifications, so with some workers they cost as much as a job, and here nobody reads events. Workers hold
+ * it together. What tells workers of new jobs does not depend on it.
+ */
+const SILENCE = `select pg_advisory_lock_shared(hashtext('bullmq:evnotify:${SEED_QUEUE}'))`;
+
+/** What BullMQ asks PostgreSQL with, in place of a pool of its own, so that its statements are prepared. The caller ends it. */
+export function openQueuePool({ url, max, silent = false }: QueuePoolOptions): PgPool {
+  const pool = new Pool({
+    connectionString: url,
+    max,
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true, // or BullMQ polls every ten seconds, for fear that its LISTEN was lost without a word
+    application_name: 'rolecall-queue',
+    options: `-c search_path=${DEFAULT_SCHEMA}`, // as BullMQ's own pools have it
+    ...(silent && { onConnect: async (client) => void (await client.query(SILENCE)) }),
+  });
+  const run = prepareStatements(pool, { prefix: 'bullmq', most: MOST_PREPARED });
+  const query = (text: string, values: readonly unknown[] = []) => run({ text, values });
+  return Object.assign(pool, { query }) as unknown as PgPool; // as any real one is, but for overloads that TypeScript cannot match
+}
