@@ -50,10 +50,8 @@ async function secondsOfSmall(
 ): Promise<number> {
   await using deployment = await openDeployment(platform, backend, cognito);
   await begin(deployment);
-  let n = 0;
-  const seconds = await repeat(3, async () => {
-    n += 1;
-    const name = `small-${n}`;
+  const seconds = await repeat(3, async (nth) => {
+    const name = `small-${nth}`;
     const manifest = { name, tenants: [{ id: name, seeds: 5, users: HUGE_POOL, requestsPerSecond }] };
     await deployment.prepare(manifest);
     return secondsOfRelease(deployment, manifest);

@@ -10,10 +10,10 @@ export function median(samples: readonly number[]): number {
   return percentile(samples, 0.5);
 }
 
-/** One after another, so that no two disturb each other. */
-export async function repeat<T>(times: number, measure: () => Promise<T>): Promise<T[]> {
+/** One after another, so that no two disturb each other. `nth`: from 1. */
+export async function repeat<T>(times: number, measure: (nth: number) => Promise<T>): Promise<T[]> {
   const results: T[] = [];
-  for (let n = 0; n < times; n += 1) results.push(await measure());
+  for (let nth = 1; nth <= times; nth += 1) results.push(await measure(nth));
   return results;
 }
 

@@ -27,11 +27,17 @@ export function inAccounts(count: number, sketch: Omit<TenantSketch, 'id' | 'acc
 }
 
 /**
- * As many people of other tenants in the same accounts: whoever has run that release holds the credentials, its code is
- * compiled, and still nobody of these tenants has a grant.
+ * So many times as many people, of other tenants in the same accounts: whoever has run that release holds the credentials, its
+ * code is compiled, and still nobody of these tenants has a grant.
  */
-export function releaseBefore(tenants: readonly TenantSketch[]): { name: string; tenants: TenantSketch[] } {
-  return { name: 'before', tenants: tenants.map((tenant) => ({ ...tenant, id: `before-${tenant.id}` })) };
+export function releaseBefore(
+  tenants: readonly TenantSketch[],
+  times: number,
+): { name: string; tenants: TenantSketch[] } {
+  const before = Array.from({ length: times }, (_, n) =>
+    tenants.map((tenant) => ({ ...tenant, id: `before-${n}-${tenant.id}` })),
+  );
+  return { name: 'before', tenants: before.flat() };
 }
 
 export function poolOf({ id, users, account = DEFAULT_ACCOUNT }: TenantSketch): EmulatedPool {
