@@ -19,7 +19,10 @@ export interface ResolveDeps {
 /** Asks Cognito who a seed is, when it is its turn, unless somebody who walked through its whole pool knows. */
 export async function resolveSeed(deps: ResolveDeps, seed: TakenSeed, signal: AbortSignal): Promise<Resolution> {
   try {
-    return (await deps.scans.look(seed)) ?? (await resolveInTurn(deps, seed, signal));
+    const seen = await deps.scans.look(seed);
+    if (seen === null) return await resolveInTurn(deps, seed, signal);
+    await deps.slots.leaveIfCrowded(seed); // it may wait for its turn since before the walk
+    return seen;
   } catch (cause) {
     return { kind: 'failed', reason: classifySlotError(cause), cause };
   }
@@ -43,6 +46,6 @@ async function resolveInTurn(
   const later = await slots.reserve(seed, signal);
   if (later !== null) return later;
   const lookup = await directory.find(email, userPool, signal);
-  if (visit.answered(lookup)) await slots.slowDown(seed);
+  if (lookup.kind !== 'paced') visit.answered(lookup);
   return lookup;
 }

@@ -21,6 +21,7 @@ import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
 import { createGrantStores } from './grants/grant-stores.ts';
 import { failed } from './outcome.ts';
+import { budgetOf } from './pacing/pacing-budget.ts';
 import { createPoolGuard } from './pacing/pool-guard.ts';
 import { openSlotBook } from './pacing/open-slot-book.ts';
 import { createSlots } from './pacing/slots.ts';
@@ -31,6 +32,7 @@ import { pruneSeeds } from './upkeep/prune-seeds.ts';
 import { createVerdictRecorder } from './record-verdict.ts';
 import { reconcile } from './upkeep/reconcile.ts';
 import { resolveSeed } from './resolve-seed.ts';
+import { slowDownThrottled } from './slow-down-throttled.ts';
 import { startPeriodic } from './upkeep/start-periodic.ts';
 import { startWaking } from './start-waking.ts';
 import { createSeedTaker } from './take-seed.ts';
@@ -92,12 +94,13 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const execute = await (config.queue.kind === 'postgres' ? runPrepared(ledger) : runUnprepared(ledger));
   const granting = { execute, ledger: ledger.em, databases, stores };
   const book = opened.use(openSlotBook(config.queue, em, execute));
-  const slots = createSlots(book);
+  const slots = createSlots(book, Date.now);
   const guard = createPoolGuard({ concurrency: config.concurrency, now: Date.now });
-  const requests = createCognitoRequests({ clients, pace: slots.pace, observe: observeCognito });
+  const throttled = slowDownThrottled(guard, slots);
+  const requests = createCognitoRequests({ clients, pace: slots.pace, observe: observeCognito, throttled });
   const directory = deps.directory ?? createCognitoDirectory({ requests, answered });
   const count = createDemandCount({ em, now: Date.now });
-  const scans = opened.use(createPoolScans({ requests, count, answered, now: Date.now }));
+  const scans = opened.use(createPoolScans({ requests, count, domainOf, answered, now: Date.now }));
   const resolving = { scans, directory, guard, slots };
   const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed(resolving, seed, attempt);
   const verify: ProvisionDeps['verify'] = (seed) => verifyGrants(granting, seed);
@@ -164,6 +167,10 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     opened.defer(() => server.close());
     return listen(server, config.http, log);
   }
+}
+
+function domainOf(...request: Parameters<typeof budgetOf>): string {
+  return budgetOf(...request).domain;
 }
 
 function answers(ask: () => Promise<unknown>): Check {

@@ -4,7 +4,7 @@ import { startEmulator } from '../../demo/cognito/emulator.ts';
 import { createCognitoClients } from '../../src/worker/cognito/cognito-clients.ts';
 import { createCognitoDirectory } from '../../src/worker/cognito/cognito-directory.ts';
 import { createCognitoRequests } from '../../src/worker/cognito/cognito-requests.ts';
-import type { Pace } from '../../src/worker/cognito/pace.ts';
+import { SlotTooFar, type Pace } from '../../src/worker/cognito/pace.ts';
 import type { UserPool } from '../../src/worker/cognito/user-directory.ts';
 import { POOL } from '../support/manifest.ts';
 import { AWS_KEY } from '../support/worker.ts';
@@ -25,11 +25,13 @@ const test = base
       const clients = createCognitoClients({ stsEndpointIsConfigured: false });
       onCleanup(() => clients[Symbol.dispose]());
       const slots: string[] = [];
-      const pace: Pace = (pool, operation, until) => {
+      const throttles: string[] = [];
+      const pace: Pace = (pool, operation, options) => {
         slots.push(operation);
-        return more(pool, operation, until);
+        return more(pool, operation, options);
       };
-      const requests = createCognitoRequests({ clients, pace, observe: () => {} });
+      const throttled = async (_: UserPool, operation: string) => void throttles.push(operation);
+      const requests = createCognitoRequests({ clients, pace, observe: () => {}, throttled });
       const pool: UserPool = {
         id: POOL,
         region: 'eu-west-2',
@@ -38,7 +40,7 @@ const test = base
         requestsPerSecond: 20,
         ...change,
       };
-      return { slots, requests, pool, directory: createCognitoDirectory({ requests, answered: () => {} }) };
+      return { slots, throttles, requests, pool, directory: createCognitoDirectory({ requests, answered: () => {} }) };
     };
   });
 
@@ -74,6 +76,38 @@ test('pages of a walk and descriptions take slots', async ({ cognito, open }) =>
   expect(await requests.listUsers(pool, { token, signal })).toMatchObject({ users: { length: 1 }, token: undefined });
   expect(slots).toEqual(['DescribeUserPool', 'ListUsers', 'ListUsers']);
 });
+
+test('the filtered look after AdminGetUser waits for no far slot: the seed comes back, and is not asked for twice', async ({
+  cognito,
+  open,
+}) => {
+  cognito.addPool({ id: POOL, usernameAttributes: [], users: [{ email: ADA, username: 'ada' }] });
+  const patience: unknown[] = [];
+  const { directory, pool } = open({ lookup: 'AdminGetUser' }, async (_, operation, { patienceMs }) => {
+    patience.push([operation, patienceMs]);
+    if (patience.length === 1) throw new SlotTooFar(1_234);
+  });
+  expect(await directory.find(ADA, pool, signal)).toEqual({ kind: 'paced', waitMs: 1_234 });
+  expect(cognito.counts.calls).toMatchObject({ AdminGetUser: 1, ListUsers: 0 });
+  expect(await directory.find(ADA, pool, signal)).toMatchObject({ kind: 'found' });
+  expect(cognito.counts.calls).toMatchObject({ AdminGetUser: 1, ListUsers: 1 });
+  expect(patience).toEqual([
+    ['ListUsers', 300],
+    ['ListUsers', 300],
+  ]);
+});
+
+test.for(['ListUsers', 'AdminGetUser', 'DescribeUserPool'] as const)(
+  'a throttle of %s is told as one of that operation, once',
+  async (operation, { cognito, open }) => {
+    cognito.addPool({ id: POOL });
+    cognito.setFault({ kind: 'error', operation, name: 'TooManyRequestsException' });
+    const { directory, requests, pool, throttles } = open({ lookup: 'AdminGetUser' });
+    await directory.find(ADA, pool, signal);
+    await requests.describePool(pool, { signal }).catch(() => {});
+    expect(throttles).toEqual([operation]);
+  },
+);
 
 test('a slot that cannot be had is no verdict on anybody', async ({ cognito, open }) => {
   cognito.addPool({ id: POOL, emptyFirstPages: 1, users: [{ email: ADA }] });

@@ -1,8 +1,11 @@
+import { Redis } from 'ioredis';
 import { describe, expect, inject, vi } from 'vitest';
 import { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
+import { QUEUE_PREFIX } from '#shared/contract/seed-job.ts';
 import { runPrepared } from '#shared/ledger/run-statement.ts';
 import { openSlotBook } from '../../src/worker/pacing/open-slot-book.ts';
 import { PACE, type Budget, type Slot, type SlotBook, type Waiting } from '../../src/worker/pacing/slot-book.ts';
+import { createSlotTaker } from '../../src/worker/pacing/take-slots.ts';
 import { testOn } from '../support/queue.ts';
 import { execute } from '../support/sql.ts';
 
@@ -49,11 +52,25 @@ describe('the slots in postgres', () => {
 });
 
 function suite(kind: 'redis' | 'postgres') {
-  const test = testOn(kind).extend('book', async ({ target, ledger }, { onCleanup }) => {
-    const book = openSlotBook(target, () => ledger.em.fork(), await runPrepared(ledger));
-    onCleanup(() => book[Symbol.dispose]());
-    return book;
-  });
+  const test = testOn(kind)
+    .extend('book', async ({ target, ledger }, { onCleanup }) => {
+      const book = openSlotBook(target, () => ledger.em.fork(), await runPrepared(ledger));
+      onCleanup(() => book[Symbol.dispose]());
+      return book;
+    })
+    .extend('slowedBefore', ({ redisUrl, databaseUrl }) => {
+      /** As if the last throttle of the domain had come so much earlier. */
+      return async (domain: string, ms: number) => {
+        if (redisUrl === undefined) {
+          const shift = `update rolecall.pacing_domain set slowed_at = slowed_at - ${ms} where domain = '${domain}'`;
+          await execute(databaseUrl, shift);
+          return;
+        }
+        const redis = new Redis(redisUrl);
+        await redis.hincrbyfloat(`${QUEUE_PREFIX}:pacing:${domain}`, 'slowedAt', -ms);
+        redis.disconnect();
+      };
+    });
 
   test('gives out slots an interval apart, to many at once, and no further than the horizon', async ({ book }) => {
     const twenty = { ...HUNDRED, perSecond: 20 };
@@ -155,10 +172,101 @@ function suite(kind: 'redis' | 'postgres') {
     expect(lastSlot.waitMs).toBeLessThan(20 * 20);
   });
 
+  test('a rate that was halved is kept for a while, and comes back little by little', async ({
+    book,
+    slowedBefore,
+  }) => {
+    const rates = [
+      [0, 0.5],
+      [4_000, 0.5],
+      [10_000, 0.75],
+      [13_000, 0.9],
+      [60_000, 1],
+    ] as const;
+    for (const [ms, part] of rates) {
+      const budget = { ...HUNDRED, domain: `own/after-${ms}/user-list` };
+      await book.slowDown(budget);
+      await slowedBefore(budget.domain, ms);
+      const lastSlot = await takeMany(book, 20, budget);
+      expect(lastSlot.sinceStart, `${ms} ms later`).toBeGreaterThan((19 * 10) / (part + 0.02)); // and the test takes a while
+      expect(lastSlot.waitMs, `${ms} ms later`).toBeLessThan((20 * 10) / part);
+    }
+  });
+
+  test('throttles that go on halve what is left, down to a twentieth', async ({ book, slowedBefore }) => {
+    for (let throttle = 0; throttle < 6; throttle += 1) {
+      await book.slowDown(HUNDRED);
+      await slowedBefore(HUNDRED.domain, 2_000);
+    }
+    const lastSlot = await takeMany(book, 3);
+    expect(lastSlot.sinceStart).toBeGreaterThan(2 * 200);
+    expect(lastSlot.waitMs).toBeLessThan(3 * 200);
+  });
+
   test('the lowest budget that is named in a domain holds for all of it', async ({ book }) => {
-    await book.take({ ...HUNDRED, perSecond: 1 });
-    expect(await book.take(HUNDRED)).toBeGreaterThan(900);
-    expect(await book.take(HUNDRED)).toBeGreaterThan(1_800);
+    await take(book, { ...HUNDRED, perSecond: 1 });
+    expect(await take(book, HUNDRED)).toBeGreaterThan(900);
+    expect(await take(book, HUNDRED)).toBeGreaterThan(1_800);
+  });
+
+  test('whoever cannot be parked gets no slot that is far away, and is told when to ask again', async ({ book }) => {
+    const two = { ...HUNDRED, perSecond: 2 };
+    expect(await book.take(two, 10)).toMatchObject({ kind: 'taken' });
+    const refused = await book.take(two, 100);
+    expect(refused).toEqual({ kind: 'too-far', askAgainMs: expect.closeTo(400, -2) });
+    expect(await book.take(two, PACE.horizon)).toMatchObject({ kind: 'taken' }); // the refusal took nothing
+  });
+
+  test('many walks and a tenant whose seeds are parked all get on, and keep the rate together', async ({ book }) => {
+    const forty = { ...HUNDRED, perSecond: 40 };
+    const stop = new AbortController();
+    const start = performance.now();
+    let taken = 0;
+    const walk = async (worker: ReturnType<typeof createSlotTaker>) => {
+      for (;;) {
+        await worker(forty, { signal: stop.signal });
+        taken += 1;
+      }
+    };
+    const workers = Array.from({ length: 4 }, () => createSlotTaker(book));
+    const walks = workers.flatMap((worker) => Array.from({ length: 20 }, () => walk(worker).catch(() => {})));
+    await vi.waitUntil(() => taken > 30);
+
+    const seeds = Array.from({ length: 40 }, (_, n) => seed(n + 1));
+    for (const one of seeds) await book.park({ ...one, domain: forty.domain });
+    const [parkedAt, takenBefore] = [performance.now(), taken];
+    const admitted: number[] = [];
+    await vi.waitFor(
+      async () => {
+        admitted.push(...idsOf(await book.admit()));
+        expect(admitted).toHaveLength(seeds.length);
+      },
+      { timeout: 5_000, interval: 50 },
+    );
+    const tookMs = performance.now() - parkedAt;
+    const meanwhile = taken - takenBefore;
+    stop.abort();
+    await Promise.all(walks);
+
+    expect(tookMs).toBeLessThan((1_000 * seeds.length) / (40 * (2 / 3)) + PACE.horizon);
+    expect(meanwhile).toBeGreaterThan(((tookMs / 1_000) * 40) / 6); // half of their third
+    const slots = ((performance.now() - start + PACE.horizon) / 1_000) * 40;
+    expect(taken + admitted.length).toBeLessThan(slots + 2);
+  });
+
+  test('slots are not kept for who is gone: turns get all again', async ({ book }) => {
+    const twenty = { ...HUNDRED, perSecond: 20 };
+    for (let id = 1; id <= 60; id += 1) await book.park({ ...seed(id), domain: twenty.domain });
+    await take(book, twenty);
+    const [start, admitted] = [performance.now(), [] as number[]];
+    await vi.waitFor(
+      async () => {
+        admitted.push(...idsOf(await book.admit()));
+        expect(admitted).toHaveLength(60);
+      },
+      { timeout: 5_000, interval: 20 },
+    );
+    expect(performance.now() - start).toBeLessThan((60 * 1_000) / 20 + PACE.horizon); // four seconds, were they kept for ever
   });
 
   test('domains do not wait for each other', async ({ book }) => {
@@ -194,12 +302,18 @@ async function whenSoon(slot: Promise<Slot>): Promise<Slot | null> {
   return (await slot).kind === 'soon' ? slot : null;
 }
 
+/** However far away it is. */
+async function take(book: SlotBook, budget: Budget): Promise<number> {
+  const slot = await book.take(budget, 60_000);
+  return slot.kind === 'taken' ? slot.waitMs : Infinity;
+}
+
 /** When the last of so many slots is: by this process's clock, and as the book said. */
-async function takeMany(book: SlotBook, count: number) {
+async function takeMany(book: SlotBook, count: number, budget = HUNDRED) {
   const start = performance.now();
   const slots = await Promise.all(
     Array.from({ length: count }, async () => {
-      const waitMs = await book.take(HUNDRED);
+      const waitMs = await take(book, budget);
       return { waitMs, sinceStart: performance.now() - start + waitMs };
     }),
   );

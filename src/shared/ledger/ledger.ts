@@ -9,6 +9,7 @@ import { Ledger0001 } from './migrations/0001-ledger.ts';
 import { Ledger0002 } from './migrations/0002-own-tables.ts';
 import { Ledger0003 } from './migrations/0003-tally.ts';
 import { Ledger0004 } from './migrations/0004-pacing.ts';
+import { Ledger0005 } from './migrations/0005-kept-slots.ts';
 import { postgresOptions } from './postgres-options.ts';
 
 export type Ledger = MikroORM;
@@ -29,6 +30,7 @@ export const LEDGER_MIGRATIONS = [
   { name: '0002-own-tables', class: Ledger0002 },
   { name: '0003-tally', class: Ledger0003 },
   { name: '0004-pacing', class: Ledger0004 },
+  { name: '0005-kept-slots', class: Ledger0005 },
 ] as const;
 
 /** Shared with the test that compares what the migrations build with what the entities describe. */

@@ -22,6 +22,9 @@ export interface WalkPlan {
   readonly expectedPages: number;
   /** The estimate was wrong: from here on the lookups would have been cheaper. */
   readonly maxPages: number;
+  /** If nobody else uses the quota: for those pages, and for looking up every email instead. */
+  readonly expectedMs: number;
+  readonly lookupsMs: number;
 }
 
 /** Below it there is too little to win for asking how large the pool is. */
@@ -41,8 +44,9 @@ export function planWalk({ seeds, users, workers, ...speed }: Demand): WalkPlan 
   const pages = expectedPages * MARGIN;
   if (pages * workers >= seeds) return null;
   const msPerPage = Math.max(speed.roundTripMs, (1_000 * workers) / speed.pagesPerSecond);
-  if (pages * msPerPage > (1_000 * seeds) / speed.lookupsPerSecond) return null;
-  return { expectedPages, maxPages: Math.floor(seeds / workers) };
+  const lookupsMs = (1_000 * seeds) / speed.lookupsPerSecond;
+  if (pages * msPerPage > lookupsMs) return null;
+  return { expectedPages, maxPages: Math.floor(seeds / workers), expectedMs: expectedPages * msPerPage, lookupsMs };
 }
 
 /** Whether a pool could be so small that a walk pays: if not, nobody needs to ask how large it is. */

@@ -4,7 +4,15 @@ import type { Reason } from '#shared/contract/reasons.ts';
 import { classifyCognitoError } from './cognito-errors.ts';
 import type { Asking, CognitoRequests } from './cognito-requests.ts';
 import { matchClearly, matchUsers } from './match-users.ts';
-import type { FoundUser, LookupSource, UserDirectory, UserPool } from './user-directory.ts';
+import { SlotTooFar } from './pace.ts';
+import {
+  poolKey,
+  type FoundUser,
+  type Lookup,
+  type LookupSource,
+  type UserDirectory,
+  type UserPool,
+} from './user-directory.ts';
 
 export interface CognitoDirectoryDeps {
   readonly requests: CognitoRequests;
@@ -13,27 +21,50 @@ export interface CognitoDirectoryDeps {
 
 /** For all requests of one lookup: a chain of tokens that never ends must not hold a worker's slot for ever. */
 const LOOKUP_DEADLINE_MS = 20_000;
+/** For a slot of the second look, which nobody reserved. It holds a worker's slot meanwhile, so beyond it the seed comes back. */
+const SECOND_LOOK_PATIENCE_MS = 300;
+/** Of those, how many are known as not found by AdminGetUser when they come back; the others are asked for again. */
+const MAX_KNOWN_NOT_GOT = 10_000;
 
 /** Asks for one email: by a filtered ListUsers, which alone may say no; before it by AdminGetUser, where a tenant wants that. */
 export function createCognitoDirectory({ requests, answered }: CognitoDirectoryDeps): UserDirectory {
+  const notGot = new Set<string>(); // however old: it spares a request, and decides nothing
+
   return {
     async find(unchecked, pool, signal) {
       // The manifest was checked, but this string goes into a filter: what could break out of it never leaves here.
       const { data: email, error } = Email.safeParse(unchecked);
       if (error) return { kind: 'failed', reason: 'email-malformed', cause: error.name };
       const lookup = AbortSignal.any([signal, AbortSignal.timeout(LOOKUP_DEADLINE_MS)]);
-      const getsFirst = pool.lookup === 'AdminGetUser';
       try {
-        const got = getsFirst ? await getClearly(email, pool, { signal: lookup, hasSlot: true }) : null;
-        const answer = got ?? matchUsers(email, await listUsers(email, pool, { signal: lookup, hasSlot: !getsFirst }));
-        answered(got === null ? 'filter' : 'get');
-        return answer;
+        if (pool.lookup === 'AdminGetUser') return await getOrList(email, pool, lookup);
+        return await list(email, pool, { signal: lookup, hasSlot: true });
       } catch (cause) {
+        if (cause instanceof SlotTooFar) return { kind: 'paced', waitMs: cause.waitMs };
         return { kind: 'failed', reason: classifyCognitoError(cause), cause };
       }
     },
     prepare: requests.prepare,
   };
+
+  async function getOrList(email: Email, pool: UserPool, signal: AbortSignal): Promise<Lookup> {
+    const key = `${poolKey(pool)} ${email}`;
+    const got = notGot.has(key) ? null : await getClearly(email, pool, { signal, hasSlot: true });
+    if (got !== null) {
+      answered('get');
+      return got;
+    }
+    if (notGot.size < MAX_KNOWN_NOT_GOT) notGot.add(key);
+    const answer = await list(email, pool, { signal, patienceMs: SECOND_LOOK_PATIENCE_MS });
+    notGot.delete(key);
+    return answer;
+  }
+
+  async function list(email: Email, pool: UserPool, asking: Asking): Promise<Lookup> {
+    const answer = matchUsers(email, await listUsers(email, pool, asking));
+    answered('filter');
+    return answer;
+  }
 
   /** `null`: that is no clear yes. It finds nobody in a pool whose people have usernames, and never a second person. */
   async function getClearly(email: Email, pool: UserPool, asking: Asking): Promise<FoundUser | null> {

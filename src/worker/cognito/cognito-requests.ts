@@ -9,7 +9,7 @@ import type { Email } from '#shared/contract/ids.ts';
 import type { Reason } from '#shared/contract/reasons.ts';
 import type { CognitoClients } from './cognito-clients.ts';
 import { classifyCognitoError } from './cognito-errors.ts';
-import { NoSlot, type CognitoOperation, type Pace } from './pace.ts';
+import { NoSlot, SlotTooFar, type CognitoOperation, type Pace, type PaceOptions } from './pace.ts';
 import type { UserPool } from './user-directory.ts';
 
 export interface CognitoRequestsDeps {
@@ -17,12 +17,16 @@ export interface CognitoRequestsDeps {
   readonly pace: Pace;
   /** One request went over the wire. */
   observe(operation: CognitoOperation, outcome: 'ok' | Reason, seconds: number): void;
+  /** Somebody used more of a quota than there is. Never throws. */
+  throttled(pool: UserPool, operation: CognitoOperation): Promise<void>;
 }
 
 export interface Asking {
   readonly signal: AbortSignal;
   /** The caller reserved the slot of the first try. */
   readonly hasSlot?: boolean;
+  /** For the slot; whatever is further away is `SlotTooFar`. Absent: it is waited for. */
+  readonly patienceMs?: number;
 }
 
 export interface ListOrder extends Asking {
@@ -51,7 +55,7 @@ export const PAGE_SIZE = 60; // the maximum (AWS: API_ListUsers); what it is whe
 const REQUEST_DEADLINE_MS = 5_000;
 const WORTH_A_QUICK_RETRY: ReadonlySet<Reason> = new Set(['network', 'cognito-unavailable']);
 
-export function createCognitoRequests({ clients, pace, observe }: CognitoRequestsDeps) {
+export function createCognitoRequests({ clients, pace, observe, throttled }: CognitoRequestsDeps) {
   return {
     prepare,
 
@@ -99,11 +103,11 @@ export function createCognitoRequests({ clients, pace, observe }: CognitoRequest
   function ask<T>(
     operation: CognitoOperation,
     pool: UserPool,
-    { signal, hasSlot = false }: Asking,
+    { signal, hasSlot = false, patienceMs }: Asking,
     send: (options: { abortSignal: AbortSignal }) => Promise<T>,
   ): Promise<T> {
     const tryOnce = async (attempt: number) => {
-      if (attempt > 1 || !hasSlot) await awaitSlot(operation, pool, signal);
+      if (attempt > 1 || !hasSlot) await awaitSlot(operation, pool, { signal, patienceMs });
       const started = performance.now();
       const done = (outcome: 'ok' | Reason) => observe(operation, outcome, (performance.now() - started) / 1000);
       try {
@@ -114,6 +118,7 @@ export function createCognitoRequests({ clients, pace, observe }: CognitoRequest
         const reason = classifyCognitoError(error);
         if (reason.startsWith('credentials-')) clients.evict(pool);
         done(reason);
+        if (reason === 'throttled') await throttled(pool, operation);
         throw error;
       }
     };
@@ -124,11 +129,12 @@ export function createCognitoRequests({ clients, pace, observe }: CognitoRequest
     });
   }
 
-  async function awaitSlot(operation: CognitoOperation, pool: UserPool, signal: AbortSignal): Promise<void> {
+  async function awaitSlot(operation: CognitoOperation, pool: UserPool, options: PaceOptions): Promise<void> {
     await prepare(pool);
     try {
-      await pace(pool, operation, signal);
+      await pace(pool, operation, options);
     } catch (cause) {
+      if (cause instanceof SlotTooFar) throw cause;
       throw new NoSlot('no slot of the quota', { cause });
     }
   }

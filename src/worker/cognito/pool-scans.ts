@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { emailKey, type Email, type RunId } from '#shared/contract/ids.ts';
 import { DEFAULT_REQUESTS_PER_SECOND } from '#shared/contract/tenant-settings.ts';
-import { mayPay, planWalk, type KnownDemand, type WalkPlan } from './break-even.ts';
+import { mayPay, planWalk, type KnownDemand } from './break-even.ts';
 import type { CognitoRequests, PoolDescription } from './cognito-requests.ts';
-import { poolKey, type FoundUser, type LookupSource, type UserPool } from './user-directory.ts';
-import { walkPool, type ClearUsers } from './walk-pool.ts';
+import { createKeptScans, type Scan } from './kept-scans.ts';
+import type { CognitoOperation } from './pace.ts';
+import { poolKey, type FoundUser, type LookupSource, type Postponed, type UserPool } from './user-directory.ts';
+import { walkPool } from './walk-pool.ts';
+import { createWalkQueue } from './walk-queue.ts';
 
 export type PoolDemand = Pick<KnownDemand, 'seeds' | 'workers'>;
 
@@ -12,6 +15,8 @@ export interface PoolScansDeps {
   readonly requests: CognitoRequests;
   /** At this moment or, for a run that asked before, a moment ago. */
   count(pool: UserPool, run: RunId): Promise<PoolDemand>;
+  /** Who shares a quota: walks there go one after another. */
+  domainOf(pool: UserPool, operation: CognitoOperation): string;
   answered(source: LookupSource): void;
   now(): number;
   /** Over all pools of this process. Default: 100,000, some 20 MB. */
@@ -30,7 +35,9 @@ export interface PoolScans extends AsyncDisposable {
    * `paced`: a walk is under way, come back then. `null`: look for this one directly, because nothing is walked or because
    * the walk has no clear yes: whoever is missing, ambiguous, disabled or unverified in it may be so no more, or never was.
    */
-  look(seed: Wanted): Promise<FoundUser | { readonly kind: 'paced'; readonly waitMs: number } | null>;
+  look(seed: Wanted): Promise<FoundUser | Postponed | null>;
+  /** People whose emails are held in memory. */
+  keptUsers(): number;
 }
 
 /** Long enough for the jobs of a release, short for a user who is disabled meanwhile: ListUsers itself may lag as much. */
@@ -39,8 +46,12 @@ const KEEP_MS = 60_000;
 const KEEP_SIZE_MS = 300_000;
 /** Until a walk is considered again, be it for more seeds or after a failure. */
 const DECLINE_MS = 60_000;
-/** 20,000 users in pages of 60 at 20 a second take 17 s; four workers share that rate. */
+/** What is over is dropped at the latest so much later. */
+const SWEEP_EVERY_MS = 5_000;
+/** From its first page: 20,000 users in pages of 60 at 20 a second take 17 s; four workers share that rate. */
 const WALK_DEADLINE_MS = 120_000;
+/** Descriptions of a thousand pools of an account, at 10 a second. */
+const DECISION_DEADLINE_MS = 120_000;
 /**
  * Jobs sit out the decision and a short walk where they are: to put them away and pick others up meanwhile takes the time that
  * the walk needs. But no longer than a slow lookup takes, as a pool may hang, and others wait for these slots.
@@ -48,54 +59,33 @@ const WALK_DEADLINE_MS = 120_000;
 const PATIENCE_MS = 500;
 /** Then they come back, for as long as a role may take to be assumed; where decisions queue up they go on without one. */
 const DECIDING = { waitMs: 100, boundMs: 1_000 };
-/** Some tens of milliseconds are what a delayed job costs; a walk that ends early should not be waited for in vain. */
-const WAIT = { fromMs: 50, toMs: 2_000 };
 /** Of an account and region, whatever a manifest says; not adjustable (AWS docs: quotas in Amazon Cognito). */
 const LIST_USERS_PER_SECOND = 30;
 
-interface Scan {
-  /** The newest run that it was begun for. */
-  readonly run: RunId;
-  /** Walked, declined, or taking longer than a job should wait for it. */
-  ready: Promise<void>;
-  phase: Phase;
-}
-
-interface Walking {
-  readonly kind: 'walking';
-  readonly plan: WalkPlan;
-  readonly sinceMs: number;
-  pages: number;
-  users: number;
-}
-
-type Phase =
-  | { readonly kind: 'deciding'; readonly sinceMs: number }
-  | Walking
-  | { readonly kind: 'walked'; readonly users: ClearUsers; readonly untilMs: number }
-  | { readonly kind: 'declined'; readonly untilMs: number; readonly alsoForNewRuns: boolean };
-
 export function createPoolScans(deps: PoolScansDeps): PoolScans {
-  const { requests, now, maxKeptUsers = 100_000 } = deps;
-  const scans = new Map<string, Scan>(); // the least recently used first
+  const { requests, now, domainOf, maxKeptUsers = 100_000 } = deps;
+  const kept = createKeptScans({ maxUsers: maxKeptUsers, now });
+  const walks = createWalkQueue(now);
   const sizes = new Map<string, PoolDescription & { readonly atMs: number }>();
   const underWay = new Set<Promise<void>>();
   const stop = new AbortController();
+  const sweeping = setInterval(sweep, SWEEP_EVERY_MS).unref();
 
   return {
     async look({ email, userPool, run }) {
-      const key = poolKey(userPool);
-      const known = scans.get(key);
-      const scan = known !== undefined && !isOver(known, run, now()) ? known : begin(userPool, run);
-      scans.delete(key);
-      scans.set(key, scan);
+      const scan = kept.use(poolKey(userPool), run) ?? begin(userPool, run);
       await scan.ready;
       const { phase } = scan;
       switch (phase.kind) {
         case 'deciding':
           return now() < phase.sinceMs + DECIDING.boundMs ? { kind: 'paced', waitMs: DECIDING.waitMs } : null;
+        case 'queued':
+          if (!phase.place.isLate()) return { kind: 'paced', waitMs: phase.place.comeBackMs() };
+          decline(scan, { alsoForNewRuns: true });
+          phase.place[Symbol.dispose]();
+          return null;
         case 'walking':
-          return { kind: 'paced', waitMs: remainingMs(phase, now()) };
+          return { kind: 'paced', waitMs: phase.place.comeBackMs() };
         case 'declined':
           return null;
         case 'walked': {
@@ -108,35 +98,48 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
           return phase satisfies never;
       }
     },
+    keptUsers: kept.users,
     async [Symbol.asyncDispose]() {
       stop.abort();
+      clearInterval(sweeping);
       while (underWay.size > 0) await Promise.all(underWay);
     },
   };
 
   function begin(pool: UserPool, run: RunId): Scan {
     const scan: Scan = { run, phase: { kind: 'deciding', sinceMs: now() }, ready: Promise.resolve() };
-    const done = inBackground(scan, walkIfCheaper(scan, pool));
-    scan.ready = Promise.race([done, sleep(PATIENCE_MS, undefined, { ref: false })]);
+    kept.keep(poolKey(pool), scan);
+    const queued = Promise.withResolvers<void>();
+    const done = inBackground(scan, walkIfCheaper(scan, pool, queued.resolve));
+    scan.ready = Promise.race([done, queued.promise, sleep(PATIENCE_MS, undefined, { ref: false })]);
     return scan;
   }
 
-  async function walkIfCheaper(scan: Scan, pool: UserPool): Promise<void> {
-    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(WALK_DEADLINE_MS)]);
+  async function walkIfCheaper(scan: Scan, pool: UserPool, queued: () => void): Promise<void> {
     const demand = { ...(await deps.count(pool, scan.run)), ...ratesOf(pool) };
     if (!mayPay(demand)) return decline(scan, { alsoForNewRuns: false });
-    const size = await sizeOf(pool, signal);
+    const size = await sizeOf(pool);
     const plan = planWalk({ ...demand, ...size });
     if (plan === null) return decline(scan, { alsoForNewRuns: false });
-    if (!makeRoom(size.users ?? 0)) return decline(scan, { alsoForNewRuns: true });
-    const walking: Walking = { kind: 'walking', plan, sinceMs: now(), pages: 0, users: size.users ?? 0 };
+    const [domain, lookupDomain] = [domainOf(pool, 'ListUsers'), domainOf(pool, pool.lookup)];
+    using place = walks.enter({ domain, lookupDomain, seeds: demand.seeds, plan });
+    if (place === null) return decline(scan, { alsoForNewRuns: false });
+    if (!place.isFirst) {
+      scan.phase = { kind: 'queued', place };
+      queued();
+      await place.turn;
+      if (scan.phase.kind !== 'queued') return; // it was given up meanwhile
+    }
+    if (!kept.makeRoom(size.users ?? 0)) return decline(scan, { alsoForNewRuns: true });
+    const walking = { kind: 'walking' as const, place, users: size.users ?? 0 };
     scan.phase = walking;
+    place.begin();
     const users = await walkPool(pool, {
       requests,
       plan,
-      signal,
+      signal: within(WALK_DEADLINE_MS),
       turned(progress) {
-        walking.pages = progress.pages;
+        place.turned(progress.pages);
         walking.users = Math.max(walking.users, progress.users);
       },
     });
@@ -154,10 +157,11 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
   }
 
   /** Optional: without the permission, or the answer, the size is unknown. */
-  async function sizeOf(pool: UserPool, signal: AbortSignal) {
+  async function sizeOf(pool: UserPool) {
     const key = poolKey(pool);
     const known = sizes.get(key);
     if (known !== undefined && now() < known.atMs + KEEP_SIZE_MS) return known;
+    const signal = within(DECISION_DEADLINE_MS);
     const described = await requests.describePool(pool, { signal }).catch(() => ({ users: null, roundTripMs: 0 }));
     const size = { ...described, atMs: now() };
     sizes.set(key, size);
@@ -168,38 +172,15 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
     scan.phase = { kind: 'declined', untilMs: now() + DECLINE_MS, alsoForNewRuns };
   }
 
-  /** `false`: what is walked through at this moment needs it all. */
-  function makeRoom(wanted: number): boolean {
-    let kept = wanted;
-    for (const { phase } of scans.values()) kept += usersOf(phase);
-    for (const [key, { phase }] of scans) {
-      const outdated = phase.kind === 'walked' && phase.untilMs <= now();
-      if (phase.kind !== 'walked' || (kept <= maxKeptUsers && !outdated)) continue;
-      scans.delete(key);
-      kept -= usersOf(phase);
-    }
-    return kept <= maxKeptUsers;
+  function within(ms: number): AbortSignal {
+    return AbortSignal.any([stop.signal, AbortSignal.timeout(ms)]);
   }
-}
 
-function usersOf(phase: Phase): number {
-  if (phase.kind === 'walked') return phase.users.size;
-  return phase.kind === 'walking' ? phase.users : 0;
-}
-
-/**
- * A newer run looks for itself: it may want more of the pool, and people may have been created anew for it. Only after a
- * failure it has to wait like everybody.
- */
-function isOver({ phase, run }: Scan, newRun: RunId, nowMs: number): boolean {
-  if (phase.kind === 'deciding' || phase.kind === 'walking') return false;
-  return nowMs >= phase.untilMs || (newRun > run && !(phase.kind === 'declined' && phase.alsoForNewRuns));
-}
-
-function remainingMs({ plan, pages, sinceMs }: Walking, nowMs: number): number {
-  const left = Math.max(1, plan.expectedPages - pages);
-  const estimate = Math.ceil((left * (nowMs - sinceMs)) / Math.max(1, pages));
-  return Math.min(WAIT.toMs, Math.max(WAIT.fromMs, estimate));
+  function sweep(): void {
+    kept.sweep();
+    walks.sweep();
+    for (const [key, { atMs }] of sizes) if (now() >= atMs + KEEP_SIZE_MS) sizes.delete(key);
+  }
 }
 
 function ratesOf({ lookup, requestsPerSecond }: UserPool) {

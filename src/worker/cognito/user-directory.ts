@@ -15,6 +15,12 @@ export type Lookup =
   | { readonly kind: 'missing' }
   | { readonly kind: 'failed'; readonly reason: Reason; readonly cause: unknown };
 
+/** Not asked yet, or not to the end: come back then. */
+export interface Postponed {
+  readonly kind: 'paced';
+  readonly waitMs: number;
+}
+
 export type UserPool = TenantSettings['userPool'];
 
 /** What answered: a walk through the whole pool, AdminGetUser, or a filtered ListUsers. */
@@ -25,7 +31,7 @@ export interface UserDirectory {
   /** Gets ready to ask this pool, credentials included, so that `find` is one request. Never throws. */
   prepare(pool: UserPool): Promise<void>;
   /** The slot of its first request, `pool.lookup`, is reserved by the caller. */
-  find(email: Email, pool: UserPool, signal: AbortSignal): Promise<Lookup>;
+  find(email: Email, pool: UserPool, signal: AbortSignal): Promise<Lookup | Postponed>;
 }
 
 /** Not the tenant: two may share a pool. But who may read it does matter. */

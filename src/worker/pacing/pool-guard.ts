@@ -15,6 +15,8 @@ export interface Visit extends Disposable {
 
 export interface PoolGuard {
   enter(pool: string, domain: string): Entry;
+  /** Whether one more throttle of its lookups, which is being heard of, is its own trouble and none of its domain. */
+  throttlesAlone(pool: string): boolean;
 }
 
 export interface PoolGuardOptions {
@@ -74,13 +76,18 @@ export function createPoolGuard({ concurrency, now }: PoolGuardOptions): PoolGua
 
   /** Others of the domain were answered since it was throttled first: then it is not the quota. */
   function isOnlyThisPool({ domain, failures }: Pool): boolean {
-    return (
-      isFailing(failures) &&
-      [...pools.values()].some((other) => other.domain === domain && other.lastOkAt > failures.since)
-    );
+    return isFailing(failures) && othersAnsweredSince(failures.since, domain);
+  }
+
+  function othersAnsweredSince(since: number, domain: string): boolean {
+    return [...pools.values()].some((other) => other.domain === domain && other.lastOkAt > since);
   }
 
   return {
+    throttlesAlone(key) {
+      const pool = pools.get(key);
+      return pool !== undefined && pool.failures !== null && othersAnsweredSince(pool.failures.since, pool.domain);
+    },
     enter(key, domain) {
       const pool = pools.get(key) ?? { ...UNKNOWN, domain, startedAt: new Set() };
       pools.set(key, pool);

@@ -26,11 +26,11 @@ export function createPostgresSlotBook(em: () => EntityManager, execute: RunStat
     async park({ domain, run, seedId, tenant }) {
       await em().execute(sql`select rolecall.park_seed(${domain}, ${tenant}, ${run}, ${seedId}, ${pace()})`);
     },
-    async take({ domain, perSecond }) {
-      const [slot] = await em().execute<[{ wait: number }]>(
-        sql`select rolecall.take_slot(${domain}, ${perSecond}, ${pace()}) as wait`,
+    async take({ domain, perSecond }, withinMs) {
+      const [{ wait, is_taken }] = await em().execute<[{ wait: number; is_taken: boolean }]>(
+        sql`select * from rolecall.take_slot_within(${domain}, ${perSecond}, ${withinMs}, ${pace()})`,
       );
-      return slot.wait;
+      return is_taken ? { kind: 'taken', waitMs: wait } : { kind: 'too-far', askAgainMs: wait - withinMs };
     },
     async slowDown({ domain, perSecond }) {
       await em().execute(sql`select rolecall.slow_down(${domain}, ${perSecond}, ${pace()})`);

@@ -2,7 +2,16 @@ import type { Cluster, Redis } from 'ioredis';
 import { QUEUE_PREFIX } from '#shared/contract/seed-job.ts';
 import { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
 import { ADMIT, DUE, PARK, RESERVE, SLOW_DOWN, TAKE, type Script } from './redis-slot-scripts.ts';
-import { PACE, type Admitted, type Budget, type Parked, type Slot, type SlotBook, type Waiting } from './slot-book.ts';
+import {
+  PACE,
+  type Admitted,
+  type Budget,
+  type Parked,
+  type Slot,
+  type SlotBook,
+  type Taken,
+  type Waiting,
+} from './slot-book.ts';
 
 /** Keys share the queue's hash tag, so that in a cluster they share its node. */
 const KEY = `${QUEUE_PREFIX}:pacing`;
@@ -41,8 +50,10 @@ export function createRedisSlotBook(redis: Redis | Cluster): SlotBook {
     async park(seed) {
       await run(PARK, allKeysOf(seed.domain), [seed.domain, memberOf(seed)]);
     },
-    async take({ domain, perSecond }) {
-      return Number(await run(TAKE, [keysOf(domain).state], [perSecond]));
+    async take({ domain, perSecond }, withinMs) {
+      const { state, parked } = keysOf(domain);
+      const [kind, ms] = (await run(TAKE, [state, parked], [perSecond, withinMs])) as [Taken['kind'], string];
+      return kind === 'taken' ? { kind, waitMs: Number(ms) } : { kind, askAgainMs: Number(ms) };
     },
     async slowDown({ domain, perSecond }: Budget) {
       await run(SLOW_DOWN, [keysOf(domain).state], [perSecond]);

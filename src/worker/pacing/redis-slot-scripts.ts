@@ -7,28 +7,38 @@ export interface Script {
 }
 
 /**
- * KEYS[1] is the domain: a hash of its budget, the next free slot and the turn that was served last. Replicated by its
- * effects, as every script since Redis 5, so it may ask for the time.
+ * KEYS[1] is the domain: a hash of its budget, the next free slot, the next one that is kept for what cannot be parked, and
+ * the turn that was served last. Replicated by its effects, as every script since Redis 5, so it may ask for the time.
  */
 const DOMAIN = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 
 local function open(rate)
-  local f = redis.call('HMGET', KEYS[1], 'rate', 'rateAt', 'slowed', 'slowedAt', 'next', 'turn')
+  local f = redis.call('HMGET', KEYS[1], 'rate', 'rateAt', 'slowed', 'slowedAt', 'next', 'turn', 'kept')
   local d = { rate = tonumber(f[1]) or rate or 1, rateAt = tonumber(f[2]) or 0, slowed = tonumber(f[3]) or 1,
-              slowedAt = tonumber(f[4]) or 0, next = tonumber(f[5]) or now, turn = tonumber(f[6]) or 0 }
+              slowedAt = tonumber(f[4]) or 0, next = tonumber(f[5]) or now, turn = tonumber(f[6]) or 0,
+              kept = tonumber(f[7]) or 0 }
   if rate and (rate <= d.rate or d.rateAt < now - ${PACE.budgetHolds}) then d.rate, d.rateAt = rate, now end
   local recovering = math.max(0, now - d.slowedAt - ${PACE.slowedFor}) / 1000
   d.factor = math.min(1, d.slowed + recovering * ${PACE.recoveryPerSecond})
   d.interval = 1000 / (d.rate * d.factor)
   d.next = math.max(d.next, now)
+  d.keeping = d.kept > now - ${PACE.keptFor}
+  d.step = d.keeping and d.interval * ${PACE.keptOneIn / (PACE.keptOneIn - 1)} or d.interval
   return d
+end
+
+-- Nobody is parked: what was taken of the slots that are to come counts against all.
+local function keepNone(d)
+  d.next = d.next + math.max(0, d.kept - now) / ${PACE.keptOneIn}
+  d.kept, d.keeping, d.step = 0, false, d.interval
 end
 
 local function close(d)
   redis.call('HSET', KEYS[1], 'rate', d.rate, 'rateAt', d.rateAt, 'slowed', d.slowed, 'slowedAt', d.slowedAt,
-             'next', string.format('%.3f', d.next), 'turn', d.turn)
+             'next', string.format('%.3f', d.next), 'turn', d.turn,
+             'kept', string.format('%.3f', d.kept))
   redis.call('PEXPIRE', KEYS[1], 3600000)
 end
 `;
@@ -60,9 +70,11 @@ if had and had > now + ${PACE.near} then return { 'later', tostring(had - now) }
 if had then redis.call('ZREM', ADMITTED, member) end
 if had and had > now - ${PACE.late} then return { 'soon', tostring(math.max(0, had - now)) } end
 
-if had or (d.next <= now + ${PACE.horizon} and redis.call('EXISTS', PARKED) == 0) then
+local parked = redis.call('EXISTS', PARKED) == 1
+if not parked then keepNone(d) end
+if had or (d.next <= now + ${PACE.horizon} and not parked) then
   local slot = d.next
-  d.next = slot + d.interval
+  d.next = slot + d.step
   close(d)
   -- Who came too late had no free worker, and may not find one in time again: it waits where it is.
   if had or slot <= now + ${PACE.near} then return { 'soon', tostring(slot - now) } end
@@ -82,13 +94,21 @@ if not redis.call('ZSCORE', PARKED, ARGV[2]) then park(d, ARGV[2]) end
 due(ARGV[1], d.next - ${PACE.horizon / 2})
 `);
 
-/** ARGV: requests per second. */
+/** KEYS: domain, parked by turn. ARGV: requests per second, how far away a slot may be. */
 export const TAKE = script(`${DOMAIN}
+local within = tonumber(ARGV[2])
 local d = open(tonumber(ARGV[1]))
-local slot = d.next
-d.next = slot + d.interval
+local parked = redis.call('EXISTS', KEYS[2]) == 1
+if not parked then keepNone(d) end
+local slot = d.keeping and math.max(d.kept, now) or d.next
+if slot > now + within then
+  close(d)
+  return { 'too-far', tostring(slot - now - within) }
+end
+if not d.keeping then d.next = slot + d.interval end
+if parked then d.kept = slot + d.interval * ${PACE.keptOneIn} end
 close(d)
-return tostring(slot - now)
+return { 'taken', tostring(slot - now) }
 `);
 
 /** ARGV: requests per second. */
@@ -125,7 +145,7 @@ while d.next <= now + ${PACE.horizon} do
   table.insert(admitted, popped[1])
   table.insert(admitted, tostring(d.next - now))
   d.turn = math.max(d.turn, tonumber(popped[2]))
-  d.next = d.next + d.interval
+  d.next = d.next + d.step
 end
 
 local first = redis.call('ZRANGE', ADMITTED, 0, 0, 'WITHSCORES')

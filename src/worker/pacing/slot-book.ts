@@ -30,19 +30,28 @@ export type Slot =
   /** All slots up to the horizon are gone: wait for your turn. */
   | { readonly kind: 'full' };
 
+/** A slot for what cannot be parked. */
+export type Taken =
+  /** In so many milliseconds. */
+  | { readonly kind: 'taken'; readonly waitMs: number }
+  /** None is near enough: ask again then, others may have been faster. */
+  | { readonly kind: 'too-far'; readonly askAgainMs: number };
+
 /**
  * The times at which Cognito may be asked, for all workers together. Each operation is atomic where the book is kept, and by
  * that server's clock. A slot is the domain's next one or now, whichever is later, and the one after it is an interval away
  * (GCRA without a burst: ITU-T I.371). Slots are given out to a horizon only. Who comes when they are gone is parked with a
  * turn: one more than its tenant's last, but not behind the domain's, so tenants alternate whatever their sizes and whoever
- * came first (start-time fair queueing: Goyal, Vin, Cheng 1996).
+ * came first (start-time fair queueing: Goyal, Vin, Cheng 1996). What cannot be parked takes a slot as it comes; while others
+ * are parked, one in a few is kept for it: these follow each other at their own pace, and turns get the rest, so that
+ * neither waits for the other.
  */
 export interface SlotBook {
   reserve(budget: Budget, seed: Waiting): Promise<Slot>;
   /** From now on it waits for its turn, and may be woken: so its job must have been put away. Again, it keeps its turn. */
   park(seed: Parked): Promise<void>;
-  /** For what cannot be put away: the next slot, at once. Returns the milliseconds until then. */
-  take(budget: Budget): Promise<number>;
+  /** For what cannot be parked: the next slot, unless it is further away than that. */
+  take(budget: Budget, withinMs: number): Promise<Taken>;
   /** Somebody else uses the quota too: half the rate, which then recovers little by little. */
   slowDown(budget: Budget): Promise<void>;
   /** Those whose turn comes next, in domains that have slots to give; `waiting`: whether anybody waits anywhere. */
@@ -59,6 +68,10 @@ export interface SlotBook {
 export const PACE = {
   /** How far ahead slots are given out: as long as that, a tenant that comes later waits for those before it. */
   horizon: 500,
+  /** One slot in so many is for what cannot be parked, while others are: turns are the major part. */
+  keptOneIn: 3,
+  /** They are kept until nobody came for so long: the pages of a walk follow each other sooner. */
+  keptFor: 1_000,
   /** A wait that a job sits out: less than putting it away and picking it up again would take. */
   near: 10,
   /** A slot is for one moment: taken later than this, many at once would exceed the quota, as after a process hung. */

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
-import type { Pace } from '../cognito/pace.ts';
+import type { CognitoOperation, Pace } from '../cognito/pace.ts';
 import type { UserPool } from '../cognito/user-directory.ts';
 import { budgetOf, isUnpaced } from './pacing-budget.ts';
 import { PACE, type SlotBook } from './slot-book.ts';
+import { createSlotTaker } from './take-slots.ts';
 
 export interface PacedSeed {
   readonly id: SeedId;
@@ -17,7 +18,10 @@ export interface Slots {
   reserve(seed: PacedSeed, signal: AbortSignal): Promise<Later | null>;
   /** It will not ask for now, whatever it has reserved. */
   leave(seed: PacedSeed): Promise<void>;
-  slowDown(seed: PacedSeed): Promise<void>;
+  /** The same for many that hardly ever have: where this process had nobody wait lately, they are not looked for. */
+  leaveIfCrowded(seed: PacedSeed): Promise<void>;
+  /** Somebody else uses this quota too. */
+  slowDown(pool: UserPool, operation: CognitoOperation): Promise<void>;
   readonly pace: Pace;
 }
 
@@ -29,12 +33,21 @@ export interface Later {
 }
 
 /** The quota's slots, as the lookups of one process see them. */
-export function createSlots(book: SlotBook): Slots {
+export function createSlots(book: SlotBook, now: () => number): Slots {
+  const take = createSlotTaker(book);
+  const crowdedAt = new Map<string, number>();
+
+  async function leave({ id, run, tenant, userPool }: PacedSeed): Promise<void> {
+    const budget = budgetOf(userPool, userPool.lookup);
+    if (!isUnpaced(budget)) await book.leave([{ domain: budget.domain, run, seedId: id, tenant }]);
+  }
+
   return {
     async reserve({ id, run, tenant, userPool }, signal) {
       const budget = budgetOf(userPool, userPool.lookup);
       if (isUnpaced(budget)) return null;
       const slot = await book.reserve(budget, { run, seedId: id, tenant });
+      if (slot.kind !== 'soon') crowdedAt.set(budget.domain, now());
       switch (slot.kind) {
         case 'soon':
           await sleep(slot.waitMs, undefined, { signal });
@@ -47,17 +60,20 @@ export function createSlots(book: SlotBook): Slots {
           return slot satisfies never;
       }
     },
-    async leave({ id, run, tenant, userPool }) {
-      const budget = budgetOf(userPool, userPool.lookup);
-      if (!isUnpaced(budget)) await book.leave([{ domain: budget.domain, run, seedId: id, tenant }]);
+    leave,
+    async leaveIfCrowded(seed) {
+      const { domain } = budgetOf(seed.userPool, seed.userPool.lookup);
+      const sinceMs = now() - (crowdedAt.get(domain) ?? -Infinity);
+      if (sinceMs < PACE.safetyNet) await leave(seed);
+      else crowdedAt.delete(domain);
     },
-    async slowDown({ userPool }) {
-      const budget = budgetOf(userPool, userPool.lookup);
+    async slowDown(pool, operation) {
+      const budget = budgetOf(pool, operation);
       if (!isUnpaced(budget)) await book.slowDown(budget);
     },
-    async pace(pool, operation, signal) {
+    async pace(pool, operation, options) {
       const budget = budgetOf(pool, operation);
-      if (!isUnpaced(budget)) await sleep(await book.take(budget), undefined, { signal });
+      if (!isUnpaced(budget)) await take(budget, options);
     },
   };
 }

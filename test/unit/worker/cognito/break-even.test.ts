@@ -27,8 +27,18 @@ test.for<[seeds: number, users: number | null, more: Partial<Demand>, walks: boo
 });
 
 test('a walk gives up where the lookups would have been cheaper after all', () => {
-  expect(planWalk({ ...ALONE, seeds: 500, users: 600 })).toEqual({ expectedPages: 10, maxPages: 500 });
-  expect(planWalk({ ...ALONE, seeds: 500, users: 600, workers: 4 })).toEqual({ expectedPages: 10, maxPages: 125 });
+  expect(planWalk({ ...ALONE, seeds: 500, users: 600 })).toEqual({
+    expectedPages: 10,
+    maxPages: 500,
+    expectedMs: 1_000,
+    lookupsMs: 16_666.666666666668,
+  });
+  expect(planWalk({ ...ALONE, seeds: 500, users: 600, workers: 4 })).toEqual({
+    expectedPages: 10,
+    maxPages: 125,
+    expectedMs: expect.closeTo(1_333, 0),
+    lookupsMs: 16_666.666666666668,
+  });
 });
 
 const demand = fc.record({

@@ -9,7 +9,13 @@ const SUB = '26a2b2d4-10c1-70f8-1a4e-9b3c5d7e0f01';
 const RUN = RunId.parse(1);
 const FOUND = { kind: 'found', sub: SUB, enabled: true, emailVerified: true };
 
-const poolOf = (id: string): UserPool => ({ id, region: 'eu-west-2', lookup: 'ListUsers', requestsPerSecond: 20 });
+const poolOf = (id: string, region = 'eu-west-2'): UserPool => ({
+  id,
+  region,
+  lookup: 'ListUsers',
+  requestsPerSecond: 20,
+});
+const domainOf = ({ region }: UserPool, operation: string) => `${region} ${operation}`;
 const POOL = poolOf('eu-west-2_A');
 const emailOf = (n: number) => Email.parse(`person-${n}@example.org`);
 
@@ -23,6 +29,7 @@ interface World {
   users: number;
   estimate: number | null;
   nowMs: number;
+  maxKeptUsers: number;
   /** Awaited before each page is given. */
   page: () => Promise<void>;
   describe: () => Promise<void>;
@@ -35,6 +42,7 @@ function scansOf(given: Partial<World> = {}) {
     users: 90,
     estimate: 90,
     nowMs: 0,
+    maxKeptUsers: 500,
     page: async () => {},
     describe: async () => {},
     ...given,
@@ -63,7 +71,9 @@ function scansOf(given: Partial<World> = {}) {
     counted += 1;
     return world.demand;
   };
-  const scans = createPoolScans({ requests, count, answered: () => {}, now: () => world.nowMs, maxKeptUsers: 500 });
+  const now = () => world.nowMs;
+  const { maxKeptUsers } = world;
+  const scans = createPoolScans({ requests, count, domainOf, answered: () => {}, now, maxKeptUsers });
   onTestFinished(() => scans[Symbol.asyncDispose]());
   const look = (n = 0, userPool = POOL, run = RUN) => scans.look({ email: emailOf(n), userPool, run });
   const settle = async (...args: Parameters<typeof look>) => {
@@ -82,7 +92,11 @@ function barrier() {
 test('whoever wants a user while a walk is under way comes back when it should be over', async () => {
   const [first, second] = [barrier(), barrier()];
   const pages = [first.wait, second.wait];
-  const { world, asked, look, settle } = scansOf({ page: () => pages.shift()?.() ?? Promise.resolve(), estimate: 300 });
+  const { world, asked, look, settle } = scansOf({
+    page: () => pages.shift()?.() ?? Promise.resolve(),
+    estimate: 300,
+    demand: { seeds: 400, workers: 1 },
+  });
   await look();
   await vi.waitFor(() => expect(asked).toContain('page of eu-west-2_A'));
   expect(await look()).toEqual({ kind: 'paced', waitMs: 50 });
@@ -163,7 +177,7 @@ const countInVain = () => Promise.reject(new Error('away'));
 
 test('a ledger that cannot count leaves everybody to the direct look', async () => {
   const requests = {} as CognitoRequests; // nothing is asked
-  await using scans = createPoolScans({ requests, count: countInVain, answered: () => {}, now: () => 0 });
+  await using scans = createPoolScans({ requests, count: countInVain, domainOf, answered: () => {}, now: () => 0 });
   expect(await scans.look({ email: emailOf(0), userPool: POOL, run: RUN })).toBeNull();
 });
 
@@ -189,7 +203,7 @@ test('so many users are kept over all pools: the pool that was asked for least r
 test('where the walks under way need all of that, the next pool is left to the direct look', async () => {
   const held = barrier();
   const { asked, look, settle } = scansOf({ users: 100, estimate: 100, page: held.wait });
-  for (const id of ['A', 'B', 'C', 'D', 'E']) await look(0, poolOf(`eu-west-2_${id}`));
+  for (const id of ['A', 'B', 'C', 'D', 'E']) await look(0, poolOf(`eu-west-2_${id}`, `region-${id}`)); // each its own quota
   await vi.waitFor(() => expect(asked.filter((one) => one.startsWith('page'))).toHaveLength(5));
   expect(await settle(0, poolOf('eu-west-2_F'))).toBeNull();
   held.open();
@@ -212,4 +226,89 @@ test('a walk ends with the process', async () => {
   held.open();
   await closed;
   expect(await look()).toBeNull();
+});
+
+const pagesOf = (asked: readonly string[]) => asked.filter((one) => one.startsWith('page')).map((one) => one.slice(-1));
+
+test('walks of one quota come one after another, each with its own deadline; those of others beside them', async () => {
+  const held = barrier();
+  const timeouts = vi.spyOn(AbortSignal, 'timeout');
+  onTestFinished(() => timeouts.mockRestore());
+  const { asked, look, settle } = scansOf({ page: held.wait });
+  const [first, second, elsewhere] = [poolOf('A'), poolOf('B'), poolOf('C', 'eu-west-1')];
+  await look(0, first);
+  await Promise.all([look(0, second), look(0, elsewhere)]);
+  expect(pagesOf(asked)).toEqual(['A', 'C']);
+  expect(timeouts).toHaveBeenCalledTimes(3 + 2); // to say how large they are, and to be walked through
+  held.open();
+  expect([await settle(0, first), await settle(0, second), await settle(0, elsewhere)]).toEqual([FOUND, FOUND, FOUND]);
+  expect(pagesOf(asked).filter((pool) => pool !== 'C')).toEqual(['A', 'A', 'B', 'B']);
+  expect(timeouts).toHaveBeenCalledTimes(3 + 3);
+});
+
+test('whoever waits for a walk that waits for others comes back when it should be over, and sits nothing out', async () => {
+  const held = barrier();
+  const { world, look } = scansOf({ page: held.wait, estimate: 1_200, maxKeptUsers: 20_000 }); // 20 pages, 50 ms each
+  const start = performance.now();
+  await look(0, poolOf('A'));
+  const patience = performance.now() - start;
+  expect(await look(0, poolOf('B'))).toEqual({ kind: 'paced', waitMs: 2_000 });
+  expect(await look(0, poolOf('C'))).toEqual({ kind: 'paced', waitMs: 3_000 });
+  expect(performance.now() - start - patience).toBeLessThan(patience / 2);
+  world.demand = { seeds: 10, workers: 1 };
+  held.open();
+});
+
+test('few who wait come back every two seconds at most', async () => {
+  const held = barrier();
+  const { look } = scansOf({
+    page: held.wait,
+    estimate: 6_000,
+    maxKeptUsers: 20_000,
+    demand: { seeds: 200, workers: 1 },
+  });
+  await look(0, poolOf('A'));
+  expect(await look(0, poolOf('B'))).toEqual({ kind: 'paced', waitMs: 2_000 });
+  held.open();
+});
+
+test('a pool whose lookups are done before its turn to be walked through is not', async () => {
+  const held = barrier();
+  const { world, asked, look, settle } = scansOf({ page: held.wait, estimate: 6_000, maxKeptUsers: 20_000 }); // 5 s
+  await look(0, poolOf('A'));
+  Object.assign(world, { estimate: 60, demand: { seeds: 100, workers: 1 } }); // a page, or 5 s of lookups
+  expect(await look(0, poolOf('B'))).toBeNull();
+  world.demand = { seeds: 60, workers: 1 }; // 3 s of lookups, twice that beside the others
+  expect(await look(0, poolOf('C'))).toMatchObject({ kind: 'paced' });
+  held.open();
+  expect(await settle(0, poolOf('C'))).toEqual(FOUND);
+  expect(pagesOf(asked)).not.toContain('B');
+});
+
+test('a queue that takes far longer than anybody could foresee is left', async () => {
+  const held = barrier();
+  const { world, asked, scans, look } = scansOf({ page: held.wait, demand: { seeds: 200, workers: 1 } });
+  await look(0, poolOf('A'));
+  expect(await look(0, poolOf('B'))).toMatchObject({ kind: 'paced' });
+  world.nowMs = 14_000; // 10 s of lookups, and some more
+  expect(await look(0, poolOf('B'))).toMatchObject({ kind: 'paced' });
+  world.nowMs = 16_000;
+  expect(await look(0, poolOf('B'))).toBeNull();
+  expect(await look(0, poolOf('A'))).toMatchObject({ kind: 'paced' }); // it has a deadline of its own
+  held.open();
+  await scans[Symbol.asyncDispose]();
+  expect(pagesOf(asked)).not.toContain('B');
+});
+
+test('nobody is kept in memory for longer than they count, even if nobody looks', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { world, scans, settle } = scansOf();
+  await settle();
+  world.nowMs = 59_000;
+  vi.advanceTimersByTime(5_000);
+  expect(scans.keptUsers()).toBe(90);
+  world.nowMs = 60_000;
+  vi.advanceTimersByTime(5_000);
+  expect(scans.keptUsers()).toBe(0);
 });

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import type { PoolScans } from '../../../src/worker/cognito/pool-scans.ts';
+import type { Lookup, Postponed, UserPool } from '../../../src/worker/cognito/user-directory.ts';
+import { createPoolGuard } from '../../../src/worker/pacing/pool-guard.ts';
+import type { Slots } from '../../../src/worker/pacing/slots.ts';
+import { resolveSeed, type ResolveDeps } from '../../../src/worker/resolve-seed.ts';
+import type { TakenSeed } from '../../../src/worker/take-seed.ts';
+
+const userPool: UserPool = { id: 'pool', region: 'eu-west-2', lookup: 'AdminGetUser', requestsPerSecond: 80 };
+const seed = { email: 'ada@example.org', userPool } as TakenSeed; // all that is asked for here
+const MISSING = { kind: 'missing' } as const;
+const LATER = { kind: 'paced', waitMs: 1_000 } as const;
+
+function resolve(seen: Awaited<ReturnType<PoolScans['look']>>, answer: Lookup | Postponed = MISSING) {
+  const did: string[] = [];
+  const deps = {
+    scans: { look: async () => seen },
+    directory: { prepare: async () => {}, find: async () => answer },
+    guard: createPoolGuard({ concurrency: 2, now: () => 0 }),
+    slots: {
+      reserve: async () => (did.push('reserve'), null),
+      leaveIfCrowded: async () => void did.push('leave'),
+    } as Partial<Slots>,
+  } as unknown as ResolveDeps; // as far as it is used
+  return { did, resolution: resolveSeed(deps, seed, new AbortController().signal) };
+}
+
+test('who is seen in a walk, or waits for one, gives up the slot and the turn it may have', async () => {
+  const { did, resolution } = resolve(LATER);
+  expect([await resolution, did]).toEqual([LATER, ['leave']]);
+});
+
+test('who is not is looked for in its slot', async () => {
+  const { did, resolution } = resolve(null);
+  expect([await resolution, did]).toEqual([MISSING, ['reserve']]);
+});
+
+test('a second look that must wait puts the seed away', async () => {
+  expect(await resolve(null, LATER).resolution).toEqual(LATER);
+});

@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest';
+import type { CognitoOperation } from '../../../src/worker/cognito/pace.ts';
+import { poolKey, type UserPool } from '../../../src/worker/cognito/user-directory.ts';
+import { createPoolGuard } from '../../../src/worker/pacing/pool-guard.ts';
+import { slowDownThrottled } from '../../../src/worker/slow-down-throttled.ts';
+
+const poolOf = (id: string, lookup: UserPool['lookup'] = 'ListUsers'): UserPool => ({
+  id,
+  region: 'eu-west-2',
+  lookup,
+  requestsPerSecond: 20,
+});
+const MISSING = { kind: 'missing' } as const;
+const THROTTLED = { kind: 'failed', reason: 'throttled', cause: null } as const;
+
+function listen() {
+  let clock = 0;
+  const guard = createPoolGuard({ concurrency: 10, now: () => clock });
+  const slowed: string[] = [];
+  const slowDown = async ({ id }: UserPool, operation: CognitoOperation) => void slowed.push(`${id} ${operation}`);
+  const throttled = slowDownThrottled(guard, { slowDown });
+  const lookUp = async (pool: UserPool, answer: typeof MISSING | typeof THROTTLED) => {
+    const entry = guard.enter(poolKey(pool), 'domain');
+    if (entry.kind !== 'go') throw new Error(entry.kind);
+    using visit = entry;
+    clock += 50;
+    if (answer === THROTTLED) await throttled(pool, pool.lookup);
+    visit.answered(answer);
+  };
+  return { slowed, throttled, lookUp };
+}
+
+test('a throttle slows down the quota of its operation, whatever the tenant is looked up by', async () => {
+  const { slowed, throttled } = listen();
+  await throttled(poolOf('A'), 'ListUsers');
+  await throttled(poolOf('A'), 'DescribeUserPool');
+  await throttled(poolOf('B', 'AdminGetUser'), 'ListUsers');
+  expect(slowed).toEqual(['A ListUsers', 'A DescribeUserPool', 'B ListUsers']);
+});
+
+test('a pool that is throttled again while others are answered slows down nobody, be it by lookups or by walks', async () => {
+  const { slowed, throttled, lookUp } = listen();
+  await lookUp(poolOf('A'), THROTTLED);
+  await lookUp(poolOf('B'), MISSING);
+  await lookUp(poolOf('A'), THROTTLED);
+  await throttled(poolOf('A'), 'ListUsers');
+  expect(slowed).toEqual(['A ListUsers']);
+});
+
+test('a quota that throttles everybody is slowed down each time', async () => {
+  const { slowed, lookUp } = listen();
+  await lookUp(poolOf('B'), MISSING);
+  await lookUp(poolOf('A'), THROTTLED);
+  await lookUp(poolOf('B'), THROTTLED);
+  await lookUp(poolOf('A'), THROTTLED);
+  expect(slowed).toEqual(['A ListUsers', 'B ListUsers', 'A ListUsers']);
+});
+
+test('a throttle of the second look says nothing about the pool, however well others are found by AdminGetUser', async () => {
+  const { slowed, throttled, lookUp } = listen();
+  const pool = poolOf('A', 'AdminGetUser');
+  await lookUp(pool, THROTTLED);
+  await lookUp(poolOf('B', 'AdminGetUser'), MISSING);
+  await throttled(pool, 'ListUsers');
+  expect(slowed).toEqual(['A AdminGetUser', 'A ListUsers']);
+});
+
+test('a book that is away makes no lookup fail', async () => {
+  const guard = createPoolGuard({ concurrency: 10, now: () => 0 });
+  const throttled = slowDownThrottled(guard, { slowDown: () => Promise.reject(new Error('away')) });
+  await expect(throttled(poolOf('A'), 'ListUsers')).resolves.toBeUndefined();
+});
