@@ -3,6 +3,7 @@ import { Email } from '#shared/contract/ids.ts';
 import type { Reason } from '#shared/contract/reasons.ts';
 import { classifyCognitoError } from './cognito-errors.ts';
 import type { Asking, CognitoRequests } from './cognito-requests.ts';
+import { startDeadline } from './deadline.ts';
 import { matchClearly, matchUsers } from './match-users.ts';
 import { SlotTooFar } from './pace.ts';
 import {
@@ -35,10 +36,10 @@ export function createCognitoDirectory({ requests, answered }: CognitoDirectoryD
       // The manifest was checked, but this string goes into a filter: what could break out of it never leaves here.
       const { data: email, error } = Email.safeParse(unchecked);
       if (error) return { kind: 'failed', reason: 'email-malformed', cause: error.name };
-      const lookup = AbortSignal.any([signal, AbortSignal.timeout(LOOKUP_DEADLINE_MS)]);
+      using lookup = startDeadline(signal, LOOKUP_DEADLINE_MS);
       try {
-        if (pool.lookup === 'AdminGetUser') return await getOrList(email, pool, lookup);
-        return await list(email, pool, { signal: lookup, hasSlot: true });
+        if (pool.lookup === 'AdminGetUser') return await getOrList(email, pool, lookup.signal);
+        return await list(email, pool, { signal: lookup.signal, hasSlot: true });
       } catch (cause) {
         if (cause instanceof SlotTooFar) return { kind: 'paced', waitMs: cause.waitMs };
         return { kind: 'failed', reason: classifyCognitoError(cause), cause };

@@ -9,6 +9,7 @@ import type { Email } from '#shared/contract/ids.ts';
 import type { Reason } from '#shared/contract/reasons.ts';
 import type { CognitoClients } from './cognito-clients.ts';
 import { classifyCognitoError } from './cognito-errors.ts';
+import { startDeadline } from './deadline.ts';
 import { NoSlot, SlotTooFar, type CognitoOperation, type Pace, type PaceOptions } from './pace.ts';
 import type { UserPool } from './user-directory.ts';
 
@@ -110,8 +111,9 @@ export function createCognitoRequests({ clients, pace, observe, throttled }: Cog
       if (attempt > 1 || !hasSlot) await awaitSlot(operation, pool, { signal, patienceMs });
       const started = performance.now();
       const done = (outcome: 'ok' | Reason) => observe(operation, outcome, (performance.now() - started) / 1000);
+      using deadline = startDeadline(signal, REQUEST_DEADLINE_MS);
       try {
-        const answer = await send({ abortSignal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_DEADLINE_MS)]) });
+        const answer = await send({ abortSignal: deadline.signal });
         done('ok');
         return answer;
       } catch (error) {
