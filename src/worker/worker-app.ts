@@ -21,6 +21,7 @@ import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
 import { createGrantStores } from './grants/grant-stores.ts';
 import { failed } from './outcome.ts';
+import { createDomainBudgets } from './pacing/domain-budgets.ts';
 import { createPoolGuard } from './pacing/pool-guard.ts';
 import { openSlotBook } from './pacing/open-slot-book.ts';
 import { createSlots } from './pacing/slots.ts';
@@ -92,7 +93,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const execute = await (config.queue.kind === 'postgres' ? runPrepared(ledger) : runUnprepared(ledger));
   const granting = { execute, ledger: ledger.em, databases, stores };
   const book = opened.use(openSlotBook(config.queue, em, execute));
-  const slots = createSlots(book);
+  const slots = createSlots(book, createDomainBudgets({ em, now: Date.now }));
   const guard = createPoolGuard({ concurrency: config.concurrency, now: Date.now });
   const requests = createCognitoRequests({ clients, pace: slots.pace, observe: observeCognito });
   const directory = deps.directory ?? createCognitoDirectory({ requests, answered });

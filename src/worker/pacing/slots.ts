@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
 import type { Pace } from '../cognito/pace.ts';
 import type { UserPool } from '../cognito/user-directory.ts';
-import { budgetOf, isUnpaced } from './pacing-budget.ts';
+import type { DomainBudgets } from './domain-budgets.ts';
+import { isUnpaced } from './pacing-budget.ts';
 import { PACE, type SlotBook } from './slot-book.ts';
 
 export interface PacedSeed {
@@ -29,10 +30,10 @@ export interface Later {
 }
 
 /** The quota's slots, as the lookups of one process see them. */
-export function createSlots(book: SlotBook): Slots {
+export function createSlots(book: SlotBook, budgets: DomainBudgets): Slots {
   return {
     async reserve({ id, run, tenant, userPool }, signal) {
-      const budget = budgetOf(userPool, userPool.lookup);
+      const budget = await budgets(userPool, userPool.lookup, run);
       if (isUnpaced(budget)) return null;
       const slot = await book.reserve(budget, { run, seedId: id, tenant });
       switch (slot.kind) {
@@ -48,15 +49,15 @@ export function createSlots(book: SlotBook): Slots {
       }
     },
     async leave({ id, run, tenant, userPool }) {
-      const budget = budgetOf(userPool, userPool.lookup);
+      const budget = await budgets(userPool, userPool.lookup, run);
       if (!isUnpaced(budget)) await book.leave([{ domain: budget.domain, run, seedId: id, tenant }]);
     },
-    async slowDown({ userPool }) {
-      const budget = budgetOf(userPool, userPool.lookup);
+    async slowDown({ run, userPool }) {
+      const budget = await budgets(userPool, userPool.lookup, run);
       if (!isUnpaced(budget)) await book.slowDown(budget);
     },
     async pace(pool, operation, signal) {
-      const budget = budgetOf(pool, operation);
+      const budget = await budgets(pool, operation);
       if (!isUnpaced(budget)) await sleep(await book.take(budget), undefined, { signal });
     },
   };
