@@ -21,6 +21,7 @@ import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
 import { createGrantStores } from './grants/grant-stores.ts';
 import { failed } from './outcome.ts';
+import { createDomainBudgets } from './pacing/domain-budgets.ts';
 import { budgetOf } from './pacing/pacing-budget.ts';
 import { createPoolGuard } from './pacing/pool-guard.ts';
 import { openSlotBook } from './pacing/open-slot-book.ts';
@@ -94,7 +95,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const execute = await (config.queue.kind === 'postgres' ? runPrepared(ledger) : runUnprepared(ledger));
   const granting = { execute, ledger: ledger.em, databases, stores };
   const book = opened.use(openSlotBook(config.queue, em, execute));
-  const slots = createSlots(book, Date.now);
+  const slots = createSlots(book, createDomainBudgets({ em, now: Date.now }), Date.now);
   const guard = createPoolGuard({ concurrency: config.concurrency, now: Date.now });
   const throttled = slowDownThrottled(guard, slots);
   const requests = createCognitoRequests({ clients, pace: slots.pace, observe: observeCognito, throttled });

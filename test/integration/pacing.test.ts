@@ -3,6 +3,7 @@ import { expect, vi } from 'vitest';
 import type { Emulator } from '../../demo/cognito/emulator.ts';
 import { countStates, failedJobs, keepHistory, statesOf, untilCounts } from '../support/ledger.ts';
 import { people, POOL } from '../support/manifest.ts';
+import { execute } from '../support/sql.ts';
 import { describeOnBothPlatforms } from '../support/worker.ts';
 
 const peopleOf = (tenant: string, count: number) => people(count).map((email) => `${tenant}-${email}`);
@@ -45,6 +46,31 @@ describeOnBothPlatforms('the quota', (queueTest) => {
     expect(cognito.counts.throttled.ListUsers).toBe(0);
     expect(peakOf(cognito)).toBeLessThanOrEqual(25);
   });
+
+  queueTest(
+    'is what the most modest tenant of it names, also once that one has nothing to do',
+    async ({ cognito, produce, work, databaseUrl }) => {
+      const emails = people(15);
+      cognito.addPool({ id: POOL, users: usersOf(emails), estimatedNumberOfUsers: LARGE });
+      await produce({ name: 'modest', tenants: [{ id: 'modest', requestsPerSecond: 5, seeds: people(1) }] }, 'v1');
+      await execute(databaseUrl, `update rolecall.seed set state = 'granted'`);
+      await produce(
+        {
+          name: 'others',
+          tenants: [
+            { id: 'quick', requestsPerSecond: 50, seeds: emails.slice(0, 8) },
+            { id: 'unpaced', requestsPerSecond: 100_000, seeds: emails.slice(8) },
+          ],
+        },
+        'v1',
+      );
+      await work();
+
+      await untilCounts(databaseUrl, { granted: 16 });
+      expect(cognito.counts.calls.ListUsers).toBe(15);
+      expect(peakOf(cognito)).toBeLessThanOrEqual(7);
+    },
+  );
 
   queueTest('that somebody else eats half of is shared with them', async ({ cognito, produce, work, databaseUrl }) => {
     const emails = people(120);

@@ -6,10 +6,7 @@ import { databaseTest as test } from '../support/database.ts';
 
 const WITHIN = { timeout: 10_000 }; // a second is little on a busy machine
 
-test('what BullMQ asks again and again is prepared once, in its own schema', async ({
-  databaseUrl,
-  onTestFinished,
-}) => {
+test('what BullMQ asks again and again is prepared once, in its own schema', async ({ databaseUrl }) => {
   await using opened = new AsyncDisposableStack();
   const pool = openQueuePool({ url: databaseUrl, max: 1 });
   opened.defer(() => pool.end());

@@ -155,14 +155,27 @@ function suite(kind: 'redis' | 'postgres') {
     expect(await reserveOrPark(book, four, seed(4))).toMatchObject({ kind: 'full' });
   });
 
-  test('whoever leaves waits no longer, alone or with its tenant', async ({ book }) => {
+  test('whoever leaves waits no longer, alone or with its tenant, which leaves from its end', async ({ book }) => {
     await reserveOrPark(book, ONE, seed(999));
-    for (const id of [1, 2]) await reserveOrPark(book, ONE, seed(id, 'one'));
-    for (const id of [3, 4]) await reserveOrPark(book, ONE, seed(id, 'two'));
+    for (const id of [1, 2, 3]) await reserveOrPark(book, ONE, seed(id, 'one'));
+    for (const id of [4, 5]) await reserveOrPark(book, ONE, seed(id, 'two'));
+    for (const id of [6, 7]) await reserveOrPark(book, ONE, seed(id, 'three'));
+    const leaveTenants = async (limit: number, ...tenants: string[]) =>
+      idsOf(
+        await book.leaveTenants(
+          ONE.domain,
+          tenants.map((tenant) => TenantId.parse(tenant)),
+          limit,
+        ),
+      ).toSorted();
 
-    expect(idsOf(await book.leaveTenant(ONE.domain, TenantId.parse('one'))).toSorted()).toEqual([1, 2]);
-    await book.leave([{ ...seed(3, 'two'), domain: ONE.domain }]);
-    expect(idsOf((await upNextWhenDue(book)).parked)).toEqual([4]);
+    expect(await leaveTenants(2, 'one')).toEqual([2, 3]);
+    expect(await leaveTenants(2, 'one')).toEqual([1]);
+    expect(await leaveTenants(3, 'two', 'three')).toHaveLength(3);
+    const [last] = (await upNextWhenDue(book)).parked;
+    expect([4, 6]).toContain(Number(last?.seedId));
+    await book.leave(last ? [last] : []);
+    expect((await book.upNext()).parked).toEqual([]);
   });
 
   test('a throttle halves the rate, and two at once are one', async ({ book }) => {

@@ -13,6 +13,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { QUEUE_PREFIX, SEED_QUEUE } from '#shared/contract/seed-job.ts';
 import { openQueuePool } from './queue-pool.ts';
 import type { QueueTarget } from './queue-target.ts';
+import { redisErrorCode } from './redis-error-code.ts';
 
 const onPostgres = withBackend(createPostgresBackend);
 /** Of each pool to a queue in PostgreSQL; a worker's has one more, which listens. */
@@ -24,14 +25,21 @@ export type Process = (job: Job<unknown, string>, token?: string, signal?: Abort
 type RedisTarget = Exclude<QueueTarget, { kind: 'postgres' }>;
 type RedisConnection = NonNullable<QueueOptions['connection']>;
 
-/** A producer and the board report an absent Redis at once, they do not hang on it. */
-const PRODUCING = { maxRetriesPerRequest: 1, retryStrategy: () => 200, connectTimeout: 5_000 } satisfies RedisOptions;
+const isDemoted = ({ message }: Error) => redisErrorCode(message) === 'READONLY';
+
+/** A producer and the board report an absent Redis at once, they do not hang on it, nor on a master that was demoted. */
+const PRODUCING = {
+  maxRetriesPerRequest: 1,
+  reconnectOnError: (error: Error) => (isDemoted(error) ? 1 : false), // what comes next is for the new master
+  retryStrategy: () => 200,
+  connectTimeout: 5_000,
+} satisfies RedisOptions;
 /** A worker's own small questions: they fail, rather than hold up a job. */
 const ASIDE = { ...PRODUCING, commandTimeout: 2_000, enableAutoPipelining: true } satisfies RedisOptions;
 /** A worker outlives restarts and failovers. Without `reconnectOnError` a demoted master makes it spin. */
 const CONSUMING = {
   maxRetriesPerRequest: null,
-  reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
+  reconnectOnError: (error: Error) => (isDemoted(error) ? 2 : false), // and asks again there
   retryStrategy: (times: number) => Math.min(200 * times, 2_000),
   connectTimeout: 5_000,
 } satisfies RedisOptions;
@@ -50,9 +58,19 @@ export function openQueue(target: QueueTarget): SeedQueue {
 /** For what is kept beside the queue; commands fail rather than wait. The caller disconnects it. */
 export function connectRedis(target: RedisTarget): Redis | Cluster {
   const connection = redis(target, ASIDE);
-  const client = connection instanceof Cluster ? connection : new Redis(connection);
+  const client = connection instanceof Cluster ? impatient(connection) : new Redis(connection);
   client.on('error', () => {}); // what fails is told by the command that fails
   return client;
+}
+
+/** On its own a cluster counts the time only from when a node has the command; while none answers, that would wait for ever. */
+function impatient(cluster: Cluster): Cluster {
+  const send = cluster.sendCommand.bind(cluster);
+  cluster.sendCommand = (command, ...to) => {
+    command.setTimeout(ASIDE.commandTimeout);
+    return send(command, ...to);
+  };
+  return cluster;
 }
 
 /** What BullMQ must have migrated PostgreSQL to before a queue is opened on it; `null`: Redis needs nothing. */

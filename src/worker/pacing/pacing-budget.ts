@@ -10,7 +10,7 @@ import type { Budget } from './slot-book.ts';
  * stands for another Cognito, and is hashed, as it goes into keys and might hold a password.
  */
 export function budgetOf(
-  { region, endpoint, assumeRole, lookup, requestsPerSecond }: UserPool,
+  { region, endpoint, assumeRole, lookup, requestsPerSecond }: Omit<UserPool, 'id'>,
   operation: CognitoOperation,
 ): Budget {
   const account = /^arn:[^:]*:iam::(\d{12}):/.exec(assumeRole?.arn ?? '')?.[1] ?? 'own';

@@ -59,9 +59,13 @@ export function createPostgresSlotBook(em: () => EntityManager, execute: RunStat
         with parked as (delete from rolecall.pacing_parked where seed = any(${seeds}::bigint[]))
         delete from rolecall.pacing_admitted where seed = any(${seeds}::bigint[])`);
     },
-    async leaveTenant(domain, tenant) {
+    async leaveTenants(domain, tenants, limit) {
       const rows = await em().execute<Row[]>(sql`
-        delete from rolecall.pacing_parked where domain = ${domain} and tenant = ${tenant} returning run, seed, tenant`);
+        with theirs as materialized (
+          select seed from rolecall.pacing_parked where domain = ${domain} and tenant in (${[...tenants]})
+          order by turn desc, seed desc limit ${limit} for update skip locked
+        )
+        delete from rolecall.pacing_parked where seed in (select seed from theirs) returning run, seed, tenant`);
       return rows.map(toWaiting);
     },
   };

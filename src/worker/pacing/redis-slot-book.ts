@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import { QUEUE_PREFIX } from '#shared/contract/seed-job.ts';
 import { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
-import { ADMIT, DUE, PARK, RESERVE, SLOW_DOWN, TAKE, type Script } from './redis-slot-scripts.ts';
+import { ADMIT, DUE, LEAVE_TENANTS, PARK, RESERVE, SLOW_DOWN, TAKE, type Script } from './redis-slot-scripts.ts';
 import {
   PACE,
   type Admitted,
@@ -74,12 +74,9 @@ export function createRedisSlotBook(redis: Redis | Cluster): SlotBook {
         }),
       );
     },
-    async leaveTenant(domain, tenant) {
-      const key = keysOf(domain).parked;
-      const members = await redis.zrange(key, 0, '-1');
-      const theirs = members.map(parseMember).filter((seed) => seed.tenant === tenant);
-      await Promise.all(theirs.map((seed) => redis.zrem(key, memberOf(seed))));
-      return theirs;
+    async leaveTenants(domain, tenants, limit) {
+      const members = (await run(LEAVE_TENANTS, [keysOf(domain).parked], [limit, ...tenants])) as string[];
+      return members.map(parseMember);
     },
   };
 }

@@ -160,6 +160,23 @@ close(d)
 return admitted
 `);
 
+/** KEYS: parked. ARGV: how many, tenants. Returns the members that left, from the last turn on. */
+export const LEAVE_TENANTS = script(`
+local limit, theirs = tonumber(ARGV[1]), {}
+for at = 2, #ARGV do theirs[ARGV[at]] = true end
+
+local left, seen = {}, 0
+repeat
+  local members = redis.call('ZREVRANGE', KEYS[1], seen, seen + 999)
+  for _, member in ipairs(members) do
+    if #left < limit and theirs[string.match(member, '^%d+:%d+:(.*)$')] then table.insert(left, member) end
+  end
+  seen = seen + #members
+until #members == 0 or #left == limit
+for _, member in ipairs(left) do redis.call('ZREM', KEYS[1], member) end
+return left
+`);
+
 function script(text: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }

@@ -60,8 +60,8 @@ export interface SlotBook {
   admit(): Promise<readonly Admitted[]>;
   /** They wait no longer, and give back what they were given. */
   leave(parked: readonly Parked[]): Promise<void>;
-  /** Nobody of this tenant waits any longer. Returns who did. */
-  leaveTenant(domain: string, tenant: TenantId): Promise<readonly Waiting[]>;
+  /** So many of these tenants wait no longer, those with the last turns. Returns them. */
+  leaveTenants(domain: string, tenants: readonly TenantId[], limit: number): Promise<readonly Waiting[]>;
 }
 
 /** The same numbers wherever the book is kept; milliseconds, unless the name says otherwise. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
 import type { CognitoOperation, Pace } from '../cognito/pace.ts';
 import type { UserPool } from '../cognito/user-directory.ts';
+import type { DomainBudgets } from './domain-budgets.ts';
 import { budgetOf, isUnpaced } from './pacing-budget.ts';
 import { PACE, type SlotBook } from './slot-book.ts';
 import { createSlotTaker } from './take-slots.ts';
@@ -33,18 +34,18 @@ export interface Later {
 }
 
 /** The quota's slots, as the lookups of one process see them. */
-export function createSlots(book: SlotBook, now: () => number): Slots {
+export function createSlots(book: SlotBook, budgets: DomainBudgets, now: () => number): Slots {
   const take = createSlotTaker(book);
   const crowdedAt = new Map<string, number>();
 
   async function leave({ id, run, tenant, userPool }: PacedSeed): Promise<void> {
-    const budget = budgetOf(userPool, userPool.lookup);
+    const budget = await budgets(userPool, userPool.lookup, run);
     if (!isUnpaced(budget)) await book.leave([{ domain: budget.domain, run, seedId: id, tenant }]);
   }
 
   return {
     async reserve({ id, run, tenant, userPool }, signal) {
-      const budget = budgetOf(userPool, userPool.lookup);
+      const budget = await budgets(userPool, userPool.lookup, run);
       if (isUnpaced(budget)) return null;
       const slot = await book.reserve(budget, { run, seedId: id, tenant });
       if (slot.kind !== 'soon') crowdedAt.set(budget.domain, now());
@@ -68,11 +69,11 @@ export function createSlots(book: SlotBook, now: () => number): Slots {
       else crowdedAt.delete(domain);
     },
     async slowDown(pool, operation) {
-      const budget = budgetOf(pool, operation);
+      const budget = await budgets(pool, operation);
       if (!isUnpaced(budget)) await book.slowDown(budget);
     },
     async pace(pool, operation, options) {
-      const budget = budgetOf(pool, operation);
+      const budget = await budgets(pool, operation);
       if (!isUnpaced(budget)) await take(budget, options);
     },
   };

@@ -1,52 +1,85 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import { seedJobId } from '#shared/contract/seed-job.ts';
-import type { SeedId } from '#shared/contract/ids.ts';
+import type { SeedId, TenantId } from '#shared/contract/ids.ts';
 import type { SeedQueue } from '#shared/queue/open-queue.ts';
 import type { Parked, SlotBook, Waiting } from './slot-book.ts';
 
 export interface WakeDeps {
   readonly em: EntityManager;
-  readonly queue: SeedQueue;
+  readonly queue: Pick<SeedQueue, 'getJob' | 'remove'>;
   readonly book: SlotBook;
 }
 
 /** Ahead of all that is in the queue for the first time: a slot that is missed is lost for everybody. */
-const WOKEN_PRIORITY = 1;
+const ADMITTED_PRIORITY = 1;
 /** So many times in a row the next ones may all turn out to need no slot; the following round goes on. */
 const PAGES = 20;
-/** Jobs that are woken side by side. */
-const AT_ONCE = 200;
+/** Jobs that a round ends without a slot: some 25 ms in Redis and 130 ms in PostgreSQL, while the next slots are 250 ms ahead. */
+const LET_GO = 300;
 
 /**
  * Wakes those whose turn has come, just in time for their slots. Any number of workers may do it at once. `true`: somebody
  * waits still, so it should be called again well within the horizon of the slots.
  */
-export async function wakeParked({ em, queue, book }: WakeDeps): Promise<boolean> {
-  for (let page = 0; page < PAGES; page += 1) {
-    const { parked, waiting } = await book.upNext();
-    if (!waiting) return false;
-    if (!(await letGo({ em, queue, book }, parked))) break;
+export async function wakeParked(deps: WakeDeps): Promise<boolean> {
+  const { leaving, waiting } = await letGo(deps);
+  try {
+    if (waiting) await admit(deps);
+  } finally {
+    await endWaits(deps, leaving); // last, as it brings nobody to a slot; were it cut off, the jobs would come back by themselves
   }
-  const admitted = await book.admit();
-  const woken = await Promise.all(admitted.map((seed) => wake(queue, seed, seed.waitMs)));
-  await book.leave(admitted.filter((_, at) => woken[at] === 'no job')); // the reconciler adds it anew
-  return true;
+  return waiting;
 }
 
-/** Who needs no slot leaves without one, so that it costs the others nothing. `false`: all of these need one. */
-async function letGo({ em, queue, book }: WakeDeps, parked: readonly Parked[]): Promise<boolean> {
-  const fates = await fatesOf(em, parked);
-  const fateOf = ({ seedId }: Parked) => fates.get(seedId) ?? 'gone';
-  const leaving = parked.filter((seed) => fateOf(seed) !== 'needs a slot');
-  if (leaving.length === 0) return false;
-  await book.leave(leaving);
-  const gone = leaving.filter((seed) => fateOf(seed) === 'gone');
-  await Promise.all(gone.map((seed) => queue.remove(seedJobId(seed)).catch(() => {}))); // at work: then it ends by itself
-  const faulted = leaving.filter((seed) => fateOf(seed) === 'faulted');
-  for (const seed of distinctTenants(faulted)) {
-    await wakeAtOnce(queue, [...faulted.filter(isOf(seed)), ...(await book.leaveTenant(seed.domain, seed.tenant))]);
+async function admit({ queue, book }: WakeDeps): Promise<void> {
+  const admitted = await book.admit();
+  const woken = await Promise.all(admitted.map((seed) => wake(queue, seed, seed.waitMs, ADMITTED_PRIORITY)));
+  await book.leave(admitted.filter((_, at) => woken[at] === 'no job')); // the reconciler adds it anew
+}
+
+/** They have left the book, and have jobs that wait on. */
+interface Leaving {
+  readonly faulted: Waiting[];
+  readonly gone: Waiting[];
+}
+
+/**
+ * Who needs no slot leaves without one, so that it costs the others nothing. Of tenants that are at fault the last ones leave
+ * as well, as far as a round goes: their first ones stay in sight of the next round, which goes on with them.
+ */
+async function letGo({ em, book }: WakeDeps): Promise<{ readonly leaving: Leaving; readonly waiting: boolean }> {
+  const leaving: Leaving = { faulted: [], gone: [] };
+  const roomLeft = () => LET_GO - leaving.faulted.length - leaving.gone.length;
+  const atFault = new Map<string, Set<TenantId>>();
+  for (let page = 0; page < PAGES && roomLeft() > 0; page += 1) {
+    const { parked, waiting } = await book.upNext();
+    if (!waiting) return { leaving, waiting };
+    const fates = await fatesOf(em, parked);
+    const having = (fate: Fate) => parked.filter(({ seedId }) => (fates.get(seedId) ?? 'gone') === fate);
+    const faulted = having('faulted').slice(0, roomLeft());
+    leaving.faulted.push(...faulted);
+    const gone = having('gone').slice(0, roomLeft());
+    leaving.gone.push(...gone);
+    const free = [...faulted, ...gone, ...having('settled')];
+    if (free.length === 0) break; // all of these need a slot
+    await book.leave(free);
+    for (const { domain, tenant } of faulted) atFault.set(domain, (atFault.get(domain) ?? new Set()).add(tenant));
   }
-  return true;
+  for (const [domain, tenants] of atFault) {
+    if (roomLeft() > 0) leaving.faulted.push(...(await book.leaveTenants(domain, [...tenants], roomLeft())));
+  }
+  return { leaving, waiting: true };
+}
+
+/**
+ * A seed of a tenant at fault is brought forward in its own turn among the tenants: thousands of them at once must not come
+ * before the first seeds of the others. A job that is to be removed and is at work ends by itself.
+ */
+async function endWaits({ queue }: WakeDeps, { faulted, gone }: Leaving): Promise<void> {
+  await Promise.all([
+    ...faulted.map((seed) => wake(queue, seed, 0)),
+    ...gone.map((seed) => queue.remove(seedJobId(seed)).catch(() => {})),
+  ]);
 }
 
 /** `settled`: its job has ended, or is what an operator replays. `gone`: no run wants it any more. */
@@ -67,26 +100,19 @@ async function fatesOf(em: EntityManager, seeds: readonly Parked[]): Promise<Rea
   return new Map(rows.map(({ id, fate }) => [Number(id) as SeedId, fate])); // a row of `seed`, so its id is one
 }
 
-/** One seed of each tenant in each domain. */
-function distinctTenants(seeds: readonly Parked[]): readonly Parked[] {
-  return seeds.filter((seed, at) => seeds.findIndex(isOf(seed)) === at);
-}
-
-function isOf({ domain, tenant }: Parked) {
-  return (other: Parked) => other.domain === domain && other.tenant === tenant;
-}
-
-async function wakeAtOnce(queue: SeedQueue, seeds: readonly Waiting[]): Promise<void> {
-  for (let from = 0; from < seeds.length; from += AT_ONCE) {
-    await Promise.all(seeds.slice(from, from + AT_ONCE).map((seed) => wake(queue, seed, 0)));
-  }
-}
-
-/** A job that is not delayed is under way, or about to be put away: then its slot is missed, and it is woken again. */
-async function wake(queue: SeedQueue, seed: Waiting, waitMs: number): Promise<'no job' | null> {
+/**
+ * A job that is not delayed is under way, or about to be put away: then its slot is missed, and it is woken again. Without a
+ * priority it keeps the one it has.
+ */
+async function wake(
+  queue: WakeDeps['queue'],
+  seed: Waiting,
+  waitMs: number,
+  priority?: number,
+): Promise<'no job' | null> {
   const job = await queue.getJob(seedJobId(seed));
   if (job === undefined) return 'no job';
-  await job.changePriority({ priority: WOKEN_PRIORITY }).catch(() => {});
+  if (priority !== undefined) await job.changePriority({ priority }).catch(() => {});
   await job.changeDelay(Math.ceil(waitMs)).catch(() => {});
   return null;
 }

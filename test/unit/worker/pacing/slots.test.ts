@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
 import type { UserPool } from '../../../../src/worker/cognito/user-directory.ts';
+import type { DomainBudgets } from '../../../../src/worker/pacing/domain-budgets.ts';
+import { budgetOf } from '../../../../src/worker/pacing/pacing-budget.ts';
 import type { Parked, Slot, SlotBook } from '../../../../src/worker/pacing/slot-book.ts';
 import { createSlots } from '../../../../src/worker/pacing/slots.ts';
 
@@ -20,7 +22,8 @@ function slotsOf() {
     reserve: async () => world.slot,
     leave: async (parked: readonly Parked[]) => void left.push(...parked.map(({ domain }) => domain)),
   };
-  return { world, left, slots: createSlots(book as SlotBook, () => world.nowMs) }; // no more of it is used here
+  const budgets: DomainBudgets = async (pool, operation) => budgetOf(pool, operation);
+  return { world, left, slots: createSlots(book as SlotBook, budgets, () => world.nowMs) }; // no more of it is used here
 }
 
 test('who was seen in a walk leaves the book where others had to wait, and costs nothing elsewhere', async () => {

@@ -1,0 +1,106 @@
+import { sql } from '@mikro-orm/postgresql';
+import { describe, expect, inject, vi } from 'vitest';
+import type { SeedId } from '#shared/contract/ids.ts';
+import { seedJobId, seedPriority, SEED_QUEUE, type SeedJob } from '#shared/contract/seed-job.ts';
+import { runUnprepared } from '#shared/ledger/run-statement.ts';
+import type { SeedToQueue } from '#shared/queue/add-jobs.ts';
+import type { SeedQueue } from '#shared/queue/open-queue.ts';
+import { openSlotBook } from '../../src/worker/pacing/open-slot-book.ts';
+import { PACE } from '../../src/worker/pacing/slot-book.ts';
+import { wakeParked, type WakeDeps } from '../../src/worker/pacing/wake-parked.ts';
+import { testOn } from '../support/queue.ts';
+import { recordedRun } from '../support/recorded-run.ts';
+
+const BUDGET = { domain: 'own/eu-west-2/user-list', perSecond: 20 };
+const MANY = 700;
+/** What one round may end without a slot. */
+const LET_GO = 300;
+
+describe.skipIf(inject('redisUrl') === null)('who waits for a turn on redis', () => suite('redis'));
+describe('who waits for a turn on postgres', () => suite('postgres'));
+
+function suite(kind: 'redis' | 'postgres') {
+  const test = testOn(kind).extend('waiting', async ({ ledger, target, queue }, { onCleanup }) => {
+    const em = () => ledger.em.fork();
+    const book = openSlotBook(target, em, runUnprepared(ledger));
+    onCleanup(() => book[Symbol.dispose]());
+    await book.take(BUDGET, 0); // from here on the domain has its budget
+
+    /** Seeds of both tenants are parked, and then the pool of the large one refuses rolecall. */
+    return async (given: { readonly large: number; readonly small: number }) => {
+      const { run, seeds } = await recordedRun(ledger, {
+        seeds: Object.entries(given).flatMap(([tenant, count]) =>
+          Array.from({ length: count }, (_, n) => ({ tenant, email: `${tenant}-${n}@example.org`, state: 'pending' })),
+        ),
+      });
+      await queue.addBulk(seeds.map(putAway));
+      for (const { tenant, seedId } of seeds) await book.park({ run, seedId, tenant, domain: BUDGET.domain });
+      await em().execute(sql`
+        update rolecall.release_tenant set fault_reason = 'access-denied', fault_at = clock_timestamp()
+        where run = ${run} and tenant = 'large'`);
+      const idsOf = (of: string) => seeds.filter(({ tenant }) => tenant === of).map(({ seedId }) => seedId);
+      return {
+        large: idsOf('large'),
+        small: idsOf('small'),
+        /** A round of a worker, whose queue may be another one. */
+        wake: (instead: WakeDeps['queue'] = queue) => wakeParked({ em: em(), queue: instead, book }),
+      };
+    };
+  });
+
+  test('leaves without a slot where its tenant is at fault, so many a round and in its own turn', async ({
+    waiting,
+    queue,
+  }) => {
+    const { large, small, wake } = await waiting({ large: MANY, small: 60 });
+
+    expect(await wake()).toBe(true);
+    const first = await wokenIn(queue);
+    expect(small.filter((id) => first.has(id)).length).toBeGreaterThan(5); // half a second of slots
+    const faulted = large.filter((id) => first.has(id));
+    expect(faulted).toHaveLength(LET_GO);
+    expect(faulted.map((id) => first.get(id)?.priority)).toEqual(faulted.map((id) => seedPriority(large.indexOf(id))));
+
+    await wakeUntil(wake, queue, large.length + small.length);
+  });
+
+  test('gets its slot also while those of a tenant at fault cannot be woken', async ({ waiting, queue }) => {
+    const { large, small, wake } = await waiting({ large: MANY, small: 60 });
+    const isSmall = (jobId: string) => small.some((id) => jobId.endsWith(`-s${id}`));
+    const stuck: WakeDeps['queue'] = {
+      getJob: (id) => (isSmall(id) ? queue.getJob(id) : new Promise(() => {})),
+      remove: (id) => queue.remove(id),
+    };
+
+    void wake(stuck); // until its process dies
+    await vi.waitFor(async () => expect((await wokenIn(queue)).size).toBeGreaterThan(5), 5_000);
+
+    // What it had taken out comes back by itself, and no more than that.
+    const woken = await wakeUntil(wake, queue, large.length + small.length - LET_GO);
+    expect(small.filter((id) => woken.has(id))).toEqual(small);
+  });
+}
+
+function putAway({ ordinal, ...seed }: SeedToQueue) {
+  const opts = { jobId: seedJobId(seed), priority: seedPriority(ordinal), delay: PACE.safetyNet };
+  return { name: SEED_QUEUE, data: { v: 1, ...seed } satisfies SeedJob, opts };
+}
+
+/** Whose jobs were brought forward, and with which priority they are now. */
+async function wokenIn(queue: SeedQueue): Promise<ReadonlyMap<SeedId, { readonly priority: number }>> {
+  const jobs = await queue.getJobs(['delayed']);
+  const woken = jobs.filter(({ delay }) => delay < PACE.safetyNet);
+  return new Map(woken.map(({ data, priority }) => [(data as SeedJob).seedId, { priority }]));
+}
+
+async function wakeUntil(wake: () => Promise<boolean>, queue: SeedQueue, count: number) {
+  return vi.waitFor(
+    async () => {
+      await wake();
+      const woken = await wokenIn(queue);
+      expect(woken.size).toBe(count);
+      return woken;
+    },
+    { timeout: 20_000, interval: 20 },
+  );
+}
