@@ -20,7 +20,9 @@ import { createSeedGranter, verifyGrants } from './grant-seed.ts';
 import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
 import { createGrantStores } from './grants/grant-stores.ts';
+import { holdBack } from './hold-back.ts';
 import { failed } from './outcome.ts';
+import { createDatabaseGuard } from './pacing/database-guard.ts';
 import { createPoolGuard } from './pacing/pool-guard.ts';
 import { openSlotBook } from './pacing/open-slot-book.ts';
 import { createSlots } from './pacing/slots.ts';
@@ -94,12 +96,19 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const book = opened.use(openSlotBook(config.queue, em, execute));
   const slots = createSlots(book);
   const guard = createPoolGuard({ concurrency: config.concurrency, now: Date.now });
+  const databaseGuard = createDatabaseGuard({
+    siteOf: databases.siteOf,
+    concurrency: config.concurrency,
+    now: Date.now,
+  });
   const requests = createCognitoRequests({ clients, pace: slots.pace, observe: observeCognito });
   const directory = deps.directory ?? createCognitoDirectory({ requests, answered });
   const count = createDemandCount({ em, now: Date.now });
   const scans = opened.use(createPoolScans({ requests, count, answered, now: Date.now }));
   const resolving = { scans, directory, guard, slots };
   const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed(resolving, seed, attempt);
+  const enterDatabase: ProvisionDeps['enterDatabase'] = ({ grants }) => databaseGuard.enter(grants);
+  const guarding = { enterDatabase, holdBack: holdBack.bind(null, slots) };
   const verify: ProvisionDeps['verify'] = (seed) => verifyGrants(granting, seed);
   const grant = createSeedGranter(granting);
   const tenantFaults: ProvisionDeps['tenantFaults'] = {
@@ -118,7 +127,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     timing: config.timing,
     handle: async (job, attempt) => {
       const seed = await takeSeed(job);
-      return seed && provisionSeed({ resolve, verify, grant, tenantFaults }, seed, attempt);
+      return seed && provisionSeed({ ...guarding, resolve, verify, grant, tenantFaults }, seed, attempt);
     },
     unforeseen: (error) => failed(classifyDatabaseError(error), error),
     record: createVerdictRecorder(ledger.em),
