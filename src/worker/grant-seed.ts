@@ -1,8 +1,10 @@
+import { sql } from '@mikro-orm/postgresql';
 import type { Sub } from '#shared/contract/ids.ts';
 import { createMicroBatch } from './batching/micro-batch.ts';
 import { grantSeeds, type GrantDeps, type SeedToGrant } from './grant-seeds.ts';
-import { isDatabaseAway } from './grants/database-errors.ts';
+import { classifyDatabaseError, isDatabaseAway } from './grants/database-errors.ts';
 import { holderOf } from './grants/grants-place.ts';
+import { LONE_LOCK_PATIENCE } from './grants/lock-grants.ts';
 import { failed, type Outcome } from './outcome.ts';
 import type { TakenSeed } from './take-seed.ts';
 
@@ -31,7 +33,16 @@ export async function verifyGrants(deps: GrantDeps, { grants }: TakenSeed): Prom
   if (store.isVerified(grants)) return null;
   return deps.databases.use(grants.databaseUrlEnv, async (database) => {
     if (database.kind === 'not-configured') return failed('database-not-configured', grants.databaseUrlEnv);
-    const failure = await store.verify(database.kind === 'other' ? database.em : deps.ledger.fork(), grants);
-    return failure && failed(failure.reason, failure.cause, failure.fix);
+    const em = database.kind === 'other' ? database.em : deps.ledger.fork();
+    try {
+      const failure = await em.transactional(async (tx) => {
+        // Reading what a table looks like waits for whoever has locked it.
+        await tx.execute(sql`select set_config('lock_timeout', ${LONE_LOCK_PATIENCE}, true)`);
+        return store.verify(tx, grants);
+      });
+      return failure && failed(failure.reason, failure.cause, failure.fix);
+    } catch (cause) {
+      return failed(classifyDatabaseError(cause), cause);
+    }
   });
 }

@@ -7,7 +7,7 @@ import { classifyDatabaseError, isDatabaseAway } from './grants/database-errors.
 import type { GrantsWritten, MadeGrant, WriteOptions } from './grants/grant-store.ts';
 import type { GrantStores } from './grants/grant-stores.ts';
 import type { GrantsDatabase, GrantsDatabases } from './grants/grants-databases.ts';
-import { LOCK_PATIENCE } from './grants/lock-grants.ts';
+import { LOCK_PATIENCE, LONE_LOCK_PATIENCE } from './grants/lock-grants.ts';
 import { placeOf } from './grants/grants-place.ts';
 import { failed, type Outcome } from './outcome.ts';
 import type { TakenSeed } from './take-seed.ts';
@@ -59,13 +59,15 @@ async function attempt(
   options: WriteOptions,
 ): Promise<Ending> {
   try {
+    // First, and with no lock held: a database that does not let us in must not keep a connection of the ledger waiting.
+    await using own = database.kind === 'other' ? await openTransaction(database.em, batch) : null;
     const outcomes = await transaction(ledger.fork(), batch, async (tx) => {
       const moves = batch.map(({ seed, sub }) => ({ id: seed.id, next: { kind: 'granted' as const, sub } }));
       const moved = await moveSeeds(tx, 'granted', moves);
       if (moved.size === 0) return batch.map((): Outcome => ({ kind: 'overtaken' }));
       const toGrant = batch.filter(({ seed }) => moved.has(seed.id));
       const write = (on: EntityManager) => writeOrRollBack(stores, on, toGrant, options);
-      const made = await (database.kind === 'other' ? committed(database.em, batch, write) : write(tx));
+      const made = await (own === null ? write(tx) : own.commitAfter(write));
       await auditGrants(tx, toGrant, made);
       return batch.map(({ seed, sub }): Outcome => {
         if (!moved.has(seed.id)) return { kind: 'overtaken' };
@@ -81,6 +83,8 @@ async function attempt(
 
 /** Place by place, in the same order for everybody, so that no two batches wait for each other in a circle. */
 async function writeOrRollBack(stores: GrantStores, tx: EntityManager, batch: Batch, options: WriteOptions) {
+  // Only from here on: a newer run may hold the seed's row for longer.
+  if (batch.length === 1) await tx.execute(sql`select set_config('lock_timeout', ${LONE_LOCK_PATIENCE}, true)`);
   const byPlace = Map.groupBy(batch, ({ seed }) => placeOf(seed.grants));
   const made: MadeGrant[] = [];
   for (const place of [...byPlace.keys()].toSorted()) {
@@ -94,10 +98,28 @@ async function writeOrRollBack(stores: GrantStores, tx: EntityManager, batch: Ba
   return made;
 }
 
-/** In a transaction of its own, which may also fail to begin or to commit. */
-async function committed<T>(em: EntityManager, batch: Batch, write: (tx: EntityManager) => Promise<T>): Promise<T> {
+/** Begun in the grants' own database; rolled back unless it was committed. What goes wrong there is an ending. */
+async function openTransaction(em: EntityManager, batch: Batch) {
+  await orEnding(() => em.begin({ isolationLevel: 'read committed' }));
+  let isOpen = true;
+  return {
+    commitAfter: <T>(write: (tx: EntityManager) => Promise<T>): Promise<T> =>
+      orEnding(async () => {
+        await limitPatience(em, batch);
+        const written = await write(em);
+        await em.commit();
+        isOpen = false;
+        return written;
+      }),
+    async [Symbol.asyncDispose]() {
+      if (isOpen) await em.rollback().catch(() => {}); // a connection that is lost has rolled back
+    },
+  };
+}
+
+async function orEnding<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return await transaction(em, batch, write);
+    return await work();
   } catch (cause) {
     if (cause instanceof RolledBack) throw cause;
     throw new RolledBack({ kind: 'failed', reason: classifyDatabaseError(cause), cause });
@@ -108,11 +130,15 @@ async function committed<T>(em: EntityManager, batch: Batch, write: (tx: EntityM
 function transaction<T>(em: EntityManager, batch: Batch, work: (tx: EntityManager) => Promise<T>): Promise<T> {
   return em.transactional(
     async (tx) => {
-      if (batch.length > 1) await tx.execute(sql`select set_config('lock_timeout', ${LOCK_PATIENCE}, true)`);
+      await limitPatience(tx, batch);
       return work(tx);
     },
     { isolationLevel: 'read committed' },
   );
+}
+
+async function limitPatience(tx: EntityManager, batch: Batch): Promise<void> {
+  if (batch.length > 1) await tx.execute(sql`select set_config('lock_timeout', ${LOCK_PATIENCE}, true)`);
 }
 
 async function auditGrants(tx: EntityManager, batch: Batch, made: readonly MadeGrant[]): Promise<void> {

@@ -1,5 +1,6 @@
 import type { PoolScans } from './cognito/pool-scans.ts';
 import { poolKey, type Lookup, type UserDirectory } from './cognito/user-directory.ts';
+import { holdBack } from './hold-back.ts';
 import { budgetOf } from './pacing/pacing-budget.ts';
 import type { PoolGuard } from './pacing/pool-guard.ts';
 import { classifySlotError } from './pacing/slot-errors.ts';
@@ -35,17 +36,16 @@ async function resolveInTurn(
 ): Promise<Resolution> {
   const { userPool, email } = seed;
   const entry = guard.enter(poolKey(userPool), budgetOf(userPool, userPool.lookup).domain);
-  if (entry.kind !== 'go') {
-    await slots.leave(seed);
-    return entry.kind === 'later'
-      ? { kind: 'paced', waitMs: entry.waitMs }
-      : { kind: 'failed', reason: entry.reason, cause: 'the pool does not answer others either' };
-  }
+  if (entry.kind !== 'go') return holdBack(slots, seed, entry);
   using visit = entry;
   await directory.prepare(userPool); // first, as a slot is for one moment: fetching credentials takes longer
   const later = await slots.reserve(seed, signal);
   if (later !== null) return later;
-  const lookup = await directory.find(email, userPool, signal);
-  if (lookup.kind !== 'paced') visit.answered(lookup);
-  return lookup;
+  const { patienceMs } = visit;
+  const patience = patienceMs === null ? signal : AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
+  const lookup = await directory.find(email, userPool, patience);
+  if (lookup.kind === 'paced') return lookup;
+  visit.answered(lookup);
+  const isCutShort = patienceMs !== null && lookup.kind === 'failed' && patience.aborted && !signal.aborted;
+  return isCutShort ? { kind: 'paced', waitMs: patienceMs } : lookup;
 }

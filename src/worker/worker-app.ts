@@ -20,7 +20,9 @@ import { createSeedGranter, verifyGrants } from './grant-seed.ts';
 import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
 import { createGrantStores } from './grants/grant-stores.ts';
+import { holdBack } from './hold-back.ts';
 import { failed } from './outcome.ts';
+import { createDatabaseGuard } from './pacing/database-guard.ts';
 import { createDomainBudgets } from './pacing/domain-budgets.ts';
 import { budgetOf } from './pacing/pacing-budget.ts';
 import { createPoolGuard } from './pacing/pool-guard.ts';
@@ -97,6 +99,11 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const book = opened.use(openSlotBook(config.queue, em, execute));
   const slots = createSlots(book, createDomainBudgets({ em, now: Date.now }), Date.now);
   const guard = createPoolGuard({ concurrency: config.concurrency, now: Date.now });
+  const databaseGuard = createDatabaseGuard({
+    siteOf: databases.siteOf,
+    concurrency: config.concurrency,
+    now: Date.now,
+  });
   const throttled = slowDownThrottled(guard, slots);
   const requests = createCognitoRequests({ clients, pace: slots.pace, observe: observeCognito, throttled });
   const directory = deps.directory ?? createCognitoDirectory({ requests, answered });
@@ -104,6 +111,8 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const scans = opened.use(createPoolScans({ requests, count, domainOf, answered, now: Date.now }));
   const resolving = { scans, directory, guard, slots };
   const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed(resolving, seed, attempt);
+  const enterDatabase: ProvisionDeps['enterDatabase'] = ({ grants }) => databaseGuard.enter(grants);
+  const guarding = { enterDatabase, holdBack: holdBack.bind(null, slots) };
   const verify: ProvisionDeps['verify'] = (seed) => verifyGrants(granting, seed);
   const grant = createSeedGranter(granting);
   const tenantFaults: ProvisionDeps['tenantFaults'] = {
@@ -122,7 +131,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     timing: config.timing,
     handle: async (job, attempt) => {
       const seed = await takeSeed(job);
-      return seed && provisionSeed({ resolve, verify, grant, tenantFaults }, seed, attempt);
+      return seed && provisionSeed({ ...guarding, resolve, verify, grant, tenantFaults }, seed, attempt);
     },
     unforeseen: (error) => failed(classifyDatabaseError(error), error),
     record: createVerdictRecorder(ledger.em),

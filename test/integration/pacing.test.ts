@@ -8,6 +8,7 @@ import { describeOnBothPlatforms } from '../support/worker.ts';
 
 const peopleOf = (tenant: string, count: number) => people(count).map((email) => `${tenant}-${email}`);
 const usersOf = (emails: readonly string[]) => emails.map((email) => ({ email }));
+const accountOf = (id: string) => ({ assumeRole: { arn: `arn:aws:iam::${id}:role/rolecall` } });
 const OTHER_POOL = 'eu-west-2_Another01';
 const LARGE = 1_000_000; // so that nobody walks through the pool: each is asked for alone
 
@@ -187,6 +188,30 @@ describeOnBothPlatforms('a tenant', (queueTest) => {
       expect(new Set(past[emails.stuck[0]!])).toEqual(new Set(['pending', 'retrying: timeout', 'granted']));
     },
   );
+});
+
+describeOnBothPlatforms('a dozen pools of an account that hang', (queueTest) => {
+  queueTest('do not hold up another account', async ({ cognito, produce, work, databaseUrl }) => {
+    const fine = peopleOf('fine', 20);
+    const stuck = Array.from({ length: 12 }, (_, n) => ({
+      id: `stuck-${n}`,
+      pool: `${POOL}Stuck${n}`,
+      ...accountOf('111111111111'),
+      seeds: peopleOf(`stuck-${n}`, 5),
+    }));
+    for (const { pool, seeds } of stuck) {
+      cognito.addPool({ id: pool, account: '111111111111', users: usersOf(seeds), estimatedNumberOfUsers: LARGE });
+      cognito.setFault({ kind: 'hang', operation: 'ListUsers', pool });
+    }
+    cognito.addPool({ id: POOL, account: '222222222222', users: usersOf(fine), estimatedNumberOfUsers: LARGE });
+    await produce({ tenants: [...stuck, { id: 'fine', ...accountOf('222222222222'), seeds: fine }] }, 'v1');
+    await work({ ROLECALL_CONCURRENCY: '10' });
+
+    await untilCounts(databaseUrl, { granted: 20, pending: 60 }); // pending: not one of them has timed out yet
+
+    cognito.clearFaults();
+    await untilCounts(databaseUrl, { granted: 80 });
+  });
 });
 
 function peakOf(cognito: Emulator): number {

@@ -1,4 +1,5 @@
 import { MikroORM, type EntityManager, type Options } from '@mikro-orm/postgresql';
+import type { TenantSettings } from '#shared/contract/tenant-settings.ts';
 import { postgresOptions } from '#shared/ledger/postgres-options.ts';
 import { lendBounded } from './lend-bounded.ts';
 
@@ -8,7 +9,15 @@ export type GrantsDatabase =
   | { readonly kind: 'other'; readonly em: EntityManager }
   | { readonly kind: 'not-configured' };
 
+/** Where grants of a tenant are written, and the server, which fails for all its databases. For comparing, not for showing. */
+export interface GrantsSite {
+  readonly table: string;
+  readonly server: string;
+}
+
 export interface GrantsDatabases extends AsyncDisposable {
+  /** `null`: the managed tables beside the ledger, or a database that this worker does not know. */
+  siteOf(grants: TenantSettings['grants']): GrantsSite | null;
   /**
    * Lends the database while `work` runs. Before, not in, a transaction of the ledger: there may be a wait for a place, and
    * whoever holds one is about to ask for the ledger.
@@ -43,7 +52,22 @@ export function createGrantsDatabases({ ledgerUrl, urlOf, limits = LIMITS }: Gra
     open: (url) => MikroORM.init(options(url, limits)),
     close: (orm) => orm.close(true),
   });
+  const sites = new WeakMap<TenantSettings['grants'], { readonly site: GrantsSite | null }>(); // settings are shared by seeds
+
+  function findSite({ databaseUrlEnv, schema, table }: TenantSettings['grants']): GrantsSite | null {
+    const url = urlOf(databaseUrlEnv);
+    if (url === undefined || (url === ledgerUrl && table === undefined)) return null;
+    return { table: JSON.stringify([url, schema, table?.name]), server: new URL(url).host };
+  }
+
   return {
+    siteOf(grants) {
+      const known = sites.get(grants);
+      if (known !== undefined) return known.site;
+      const site = findSite(grants);
+      sites.set(grants, { site });
+      return site;
+    },
     async use(databaseUrlEnv, work) {
       const url = urlOf(databaseUrlEnv);
       if (url === undefined) return work({ kind: 'not-configured' });

@@ -4,6 +4,8 @@ import type { GrantsToWrite } from './write-grants.ts';
 
 /** For a lock that one seed needs, the others of its batch do not wait longer: they are tried apart, and it waits alone. */
 export const LOCK_PATIENCE = '500ms';
+/** As long as for Cognito: somebody who has locked the whole table must not keep a worker's slots and connections. */
+export const LONE_LOCK_PATIENCE = '5s';
 
 /**
  * Waits until nobody else is deciding the same: per user, scope and role where no unique index would stop a second row,

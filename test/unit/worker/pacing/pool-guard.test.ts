@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { Sub } from '#shared/contract/ids.ts';
 import type { Reason } from '#shared/contract/reasons.ts';
-import { createPoolGuard, type Entry, type Visit } from '../../../../src/worker/pacing/pool-guard.ts';
+import type { Entry } from '../../../../src/worker/pacing/bulkhead.ts';
+import { createPoolGuard, type PoolVisit } from '../../../../src/worker/pacing/pool-guard.ts';
 
 const FOUND = {
   kind: 'found',
@@ -15,20 +16,22 @@ function guardOf(concurrency: number) {
   let clock = 0;
   const guard = createPoolGuard({ concurrency, now: () => clock });
   const enter = (pool: string) => guard.enter(pool, 'domain');
-  const go = (pool: string): Visit => {
+  const go = (pool: string): PoolVisit => {
     const entry = enter(pool);
     if (entry.kind !== 'go') throw new Error(`${pool} is held back: ${entry.kind}`);
     return entry;
   };
-  const look = (pool: string, lookup: Parameters<Visit['answered']>[0], ms = 50) => {
+  const look = (pool: string, lookup: Parameters<PoolVisit['answered']>[0], ms = 50) => {
     using visit = go(pool);
     clock += ms;
-    return visit.answered(lookup);
+    const slowsDown = lookup.kind === 'failed' && lookup.reason === 'throttled' && !guard.throttlesAlone(pool);
+    visit.answered(lookup);
+    return slowsDown;
   };
   return { enter, go, look, pass: (ms: number) => (clock += ms) };
 }
 
-const kinds = (entries: readonly Entry[]) => entries.map(({ kind }) => kind);
+const kinds = (entries: readonly Entry<PoolVisit>[]) => entries.map(({ kind }) => kind);
 
 test('a pool that answers may have all slots', () => {
   const { enter, look } = guardOf(10);
