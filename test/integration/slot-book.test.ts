@@ -37,8 +37,11 @@ describe('the slots in postgres', () => {
     databaseUrl,
   }) => {
     using other = openSlotBook(target, () => ledger.em.fork(), await runPrepared(ledger));
-    const domains = Array.from({ length: 20 }, (_, n) => ({ domain: `own/region-${n}/user-list`, perSecond: 900 }));
-    for (let round = 0; round < 10; round += 1) {
+    for (let round = 0; round < 20; round += 1) {
+      const domains = Array.from({ length: 20 }, (_, n) => ({
+        domain: `own/region-${n < 10 ? n : `${round}-${n}`}/user-list`, // some are known, and some new
+        perSecond: 900,
+      }));
       const asking = [book, other, book, other].flatMap((from, who) => {
         const inTheirOrder = who % 2 === 0 ? domains : domains.toReversed();
         return inTheirOrder.map((domain, n) => from.reserve(domain, seed(1_000 * round + 100 * who + n + 1)));

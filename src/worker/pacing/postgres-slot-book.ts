@@ -13,13 +13,29 @@ const RESERVING: MicroBatchLimits = { maxItems: 25, maxDelayMs: 1, maxUnderWay: 
 
 /** Where the queue lives in PostgreSQL: in the ledger, which every worker reaches. `em`: a fresh one for each operation. */
 export function createPostgresSlotBook(em: () => EntityManager, execute: RunStatement): SlotBook {
+  const known = new Set<string>();
   const reserve = createMicroBatch<Reservation, Slot, 'all'>({
     laneOf: () => 'all',
     keysOf: ({ seed }) => [`${seed.seedId}`],
-    run: (wanted) => reserveMany(execute, wanted),
+    async run(wanted) {
+      await ensureDomains(wanted.map(({ budget }) => budget));
+      return reserveMany(execute, wanted);
+    },
     failsAlike: isDatabaseAway,
     limits: RESERVING,
   });
+
+  /** Before a batch locks any: two that met new domains in the middle of their locks could wait for each other. */
+  async function ensureDomains(budgets: readonly Budget[]): Promise<void> {
+    const unknown = budgets.filter(({ domain }) => !known.has(domain));
+    if (unknown.length === 0) return;
+    await em().execute(sql`
+      insert into rolecall.pacing_domain (domain, rate)
+      select domain, "perSecond" from jsonb_to_recordset(${JSON.stringify(unknown)}::jsonb) as unknown(domain text, "perSecond" float8)
+      order by domain
+      on conflict (domain) do nothing`);
+    for (const { domain } of unknown) known.add(domain);
+  }
 
   return {
     reserve: (budget, seed) => reserve({ budget, seed }),

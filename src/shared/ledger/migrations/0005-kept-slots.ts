@@ -1,12 +1,13 @@
 import { Migration } from '@mikro-orm/migrations';
 
 /**
- * While seeds are parked, one slot in a few is kept for what cannot be parked, and turns get the rest. Workers of a release
+ * Opening a domain is cheaper. While seeds are parked, one slot in a few is kept for what cannot be parked, and turns get the rest. Workers of a release
  * before it may still be at work: they know neither `kept` nor its numbers in `pace`, and go on as they did.
  */
 export class Ledger0005 extends Migration {
   override up(): void {
     this.addSql(`alter table "rolecall"."pacing_domain" add column "kept" float8 not null default 0`);
+    this.addSql(OPEN_DOMAIN);
     this.addSql(STEP_OF_TURNS);
     this.addSql(KEEP_NO_SLOTS);
     this.addSql(TAKE_SLOT_WITHIN);
@@ -14,6 +15,29 @@ export class Ledger0005 extends Migration {
     this.addSql(ADMIT_PARKED);
   }
 }
+
+/** As before, but an insert is tried only for a domain that nobody knows: it cost as much as the rest. */
+const OPEN_DOMAIN = `
+create or replace function rolecall.open_pacing_domain(
+  p_domain text, p_rate float8, pace jsonb, out d rolecall.pacing_domain, out t float8, out factor float8
+) language plpgsql as $$
+begin
+  -- The row stays locked until the commit is on disk. A reservation that a crash forgets is no loss, so nobody waits for it.
+  perform set_config('synchronous_commit', 'off', true);
+  select * into d from rolecall.pacing_domain where domain = p_domain for update;
+  if not found then
+    insert into rolecall.pacing_domain (domain, rate) values (p_domain, coalesce(p_rate, 1)) on conflict (domain) do nothing;
+    select * into d from rolecall.pacing_domain where domain = p_domain for update;
+  end if;
+  t := rolecall.epoch_ms();
+  if p_rate <= d.rate or d.rate_at < t - (pace->>'budgetHolds')::float8 then
+    d.rate := coalesce(p_rate, d.rate);
+    d.rate_at := case when p_rate is null then d.rate_at else t end;
+  end if;
+  factor := least(1, d.slowed
+    + greatest(0, t - d.slowed_at - (pace->>'slowedFor')::float8) / 1000 * (pace->>'recoveryPerSecond')::float8);
+  d.next_slot := greatest(d.next_slot, t);
+end $$`;
 
 /** From one slot for those whose turn it is to the next one: longer while some in between are kept. */
 const STEP_OF_TURNS = `
