@@ -15,6 +15,8 @@ const seedOf = (region: string) => ({
 });
 const signal = new AbortController().signal;
 
+const budgets: DomainBudgets = async (pool, operation) => budgetOf(pool, operation);
+
 function slotsOf() {
   const world = { nowMs: 0, slot: { kind: 'full' } as Slot };
   const left: string[] = [];
@@ -22,7 +24,6 @@ function slotsOf() {
     reserve: async () => world.slot,
     leave: async (parked: readonly Parked[]) => void left.push(...parked.map(({ domain }) => domain)),
   };
-  const budgets: DomainBudgets = async (pool, operation) => budgetOf(pool, operation);
   return { world, left, slots: createSlots(book as SlotBook, budgets, () => world.nowMs) }; // no more of it is used here
 }
 
