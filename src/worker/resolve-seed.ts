@@ -36,7 +36,11 @@ async function resolveInTurn(
 ): Promise<Resolution> {
   const { userPool, email } = seed;
   const entry = guard.enter(poolKey(userPool), budgetOf(userPool, userPool.lookup).domain);
-  if (entry.kind !== 'go') return holdBack(slots, seed, entry);
+  if (entry.kind !== 'go') {
+    // Most likely it will be asked, so it may get its slot or its turn at once, rather than come back for nothing but that.
+    const later = entry.kind === 'later' && entry.isFirstAnswerDue ? await slots.reserve(seed, signal) : null;
+    return later ?? holdBack(slots, seed, entry);
+  }
   using visit = entry;
   await directory.prepare(userPool); // first, as a slot is for one moment: fetching credentials takes longer
   const later = await slots.reserve(seed, signal);

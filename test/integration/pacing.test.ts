@@ -27,7 +27,7 @@ describeOnBothPlatforms('the quota', (queueTest) => {
       expect(cognito.counts.calls.ListUsers).toBe(80);
       expect(peakOf(cognito)).toBeLessThanOrEqual(30); // a slot may be taken a fifth of a second late
       const jobs = await queue.getJobs(['completed']);
-      expect(jobs.reduce((sum, job) => sum + job.attemptsStarted, 0)).toBeLessThan(3 * 80); // once to wait for the first answer of its pool, too
+      expect(jobs.reduce((sum, job) => sum + job.attemptsStarted, 0)).toBeLessThan(3 * 80); // some miss their slot on a busy machine
       expect(jobs.filter((job) => job.attemptsMade !== 1)).toEqual([]); // a wait is none
     },
   );
@@ -204,7 +204,10 @@ describeOnBothPlatforms('a dozen pools of an account that hang', (queueTest) => 
       cognito.setFault({ kind: 'hang', operation: 'ListUsers', pool });
     }
     cognito.addPool({ id: POOL, account: '222222222222', users: usersOf(fine), estimatedNumberOfUsers: LARGE });
-    await produce({ tenants: [...stuck, { id: 'fine', ...accountOf('222222222222'), seeds: fine }] }, 'v1');
+    await produce(
+      { tenants: [...stuck, { id: 'fine', ...accountOf('222222222222'), requestsPerSecond: 60, seeds: fine }] },
+      'v1',
+    );
     await work({ ROLECALL_CONCURRENCY: '10' });
 
     await untilCounts(databaseUrl, { granted: 20, pending: 60 }); // pending: not one of them has timed out yet

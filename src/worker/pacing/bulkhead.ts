@@ -2,8 +2,8 @@ import type { TransientReason } from '#shared/contract/reasons.ts';
 
 export type Entry<V = Visit> =
   | ({ readonly kind: 'go' } & V)
-  /** Enough is under way for one like this. */
-  | { readonly kind: 'later'; readonly waitMs: number }
+  /** Enough is under way for one like this. `isFirstAnswerDue`: it has not answered yet, and nobody hangs. */
+  | { readonly kind: 'later'; readonly waitMs: number; readonly isFirstAnswerDue: boolean }
   /** It did not answer others a moment ago, and one of them is asking again. */
   | { readonly kind: 'failing'; readonly reason: TransientReason };
 
@@ -214,7 +214,8 @@ export function createBulkhead({ concurrency, now }: BulkheadOptions): Bulkhead 
       if (isFailing(peer.failures) && (peer.visits.size > 0 || !mayStart)) {
         return { kind: 'failing', reason: peer.failures.reason };
       }
-      return mayStart ? open(peer) : { kind: 'later', waitMs: turnOf(peer) };
+      if (mayStart) return open(peer);
+      return { kind: 'later', isFirstAnswerDue: longestWait(peer) === LONGEST_WAIT_MS.due, waitMs: turnOf(peer) };
     },
     wouldFailAlone(key) {
       const { failures, area } = peers.get(key) ?? UNKNOWN;

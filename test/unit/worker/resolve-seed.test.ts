@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { PoolScans } from '../../../src/worker/cognito/pool-scans.ts';
-import type { Lookup, Postponed, UserPool } from '../../../src/worker/cognito/user-directory.ts';
+import { poolKey, type Lookup, type Postponed, type UserPool } from '../../../src/worker/cognito/user-directory.ts';
 import { createPoolGuard } from '../../../src/worker/pacing/pool-guard.ts';
-import type { Slots } from '../../../src/worker/pacing/slots.ts';
+import type { Later, Slots } from '../../../src/worker/pacing/slots.ts';
 import { resolveSeed, type ResolveDeps } from '../../../src/worker/resolve-seed.ts';
 import type { TakenSeed } from '../../../src/worker/take-seed.ts';
 
@@ -37,4 +37,21 @@ test('who is not is looked for in its slot', async () => {
 
 test('a second look that must wait puts the seed away', async () => {
   expect(await resolve(null, LATER).resolution).toEqual(LATER);
+});
+
+test.for<[kind: string, later: Later | null, did: string[], resolution: unknown]>([
+  ['takes its turn at once', { kind: 'paced', waitMs: 600_000, domain: 'own' }, ['reserve'], { domain: 'own' }],
+  ['gives a slot back that it cannot use', null, ['reserve', 'give back'], { kind: 'paced', waitMs: 100 }],
+])('who waits for the first answer of its pool %s', async ([, later, expected, resolution]) => {
+  const guard = createPoolGuard({ concurrency: 10, now: () => 0 });
+  const asking = [guard.enter(poolKey(userPool), 'd'), guard.enter(poolKey(userPool), 'd')];
+  expect(asking.map(({ kind }) => kind)).toEqual(['go', 'go']);
+  const did: string[] = [];
+  const slots: Partial<Slots> = {
+    reserve: async () => (did.push('reserve'), later),
+    leave: async () => void did.push('give back'),
+  };
+  const deps = { scans: { look: async () => null }, guard, slots } as unknown as ResolveDeps; // nobody is asked
+  expect(await resolveSeed(deps, seed, new AbortController().signal)).toMatchObject(resolution as object);
+  expect(did).toEqual(expected);
 });

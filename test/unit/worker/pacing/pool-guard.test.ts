@@ -59,11 +59,11 @@ test('an answer that is due any moment is worth a look any moment', () => {
   const { enter, go, pass } = guardOf(4);
   go('a');
   go('a');
-  expect(enter('a')).toEqual({ kind: 'later', waitMs: 100 });
+  expect(enter('a')).toEqual({ kind: 'later', waitMs: 100, isFirstAnswerDue: true });
   pass(1_001);
   expect([enter('a'), enter('a')]).toEqual([
-    { kind: 'later', waitMs: 500 },
-    { kind: 'later', waitMs: 1_000 },
+    { kind: 'later', waitMs: 500, isFirstAnswerDue: false },
+    { kind: 'later', waitMs: 1_000, isFirstAnswerDue: false },
   ]);
 });
 
