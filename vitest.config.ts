@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** What they promise is about seconds, so nothing else runs beside them: a machine that is busy with other tests has fewer. */
+const AGAINST_THE_CLOCK = ['test/integration/pacing.test.ts', 'test/integration/walks-and-turns.test.ts'];
+
 export default defineConfig({
   test: {
     projects: [
@@ -8,12 +11,23 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          exclude: [...AGAINST_THE_CLOCK],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // Mostly they wait: for locks, delays and deadlines. More files at once than cores still save minutes.
           maxWorkers: 3,
           expect: { poll: { timeout: 10_000 } }, // a second is little on a busy machine
+        },
+      },
+      {
+        test: {
+          name: 'clock',
+          include: [...AGAINST_THE_CLOCK],
+          globalSetup: ['test/support/global-setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
         },
       },
       {
