@@ -60,7 +60,7 @@ describeOnBothDeployments('replay', (test) => {
       [EDITH],
     );
     const jobId = seedJobId({ run: RunId.parse(edith?.run), seedId: SeedId.parse(edith?.id) });
-    await vi.waitFor(async () => expect(await queue.getJobState(jobId)).toBe('failed'));
+    await vi.waitFor(async () => expect(await queue.getJobState(jobId)).toBe('failed'), 10_000);
     expect(await queue.remove(jobId)).toBe(1);
     expect(await run('gate')).toMatchObject({ exitCode: 3 });
     cognito.updateUser(POOL, EDITH, { emailVerified: true });

@@ -565,7 +565,7 @@ describe('faults, as the SDK sees them', () => {
     const emulator = await startEmulator({ pools: [{ id: POOL }] });
     emulator.setFault({ kind: 'hang' });
     const hanging = failure(list(emulator));
-    await vi.waitFor(() => expect(emulator.counts.calls.ListUsers).toBe(1));
+    await vi.waitFor(() => expect(emulator.counts.calls.ListUsers).toBe(1), 10_000);
     await emulator[Symbol.asyncDispose]();
 
     expect(await hanging).toMatchObject({ code: 'ECONNRESET' });

@@ -22,7 +22,7 @@ describeOnBothPlatforms('the worker', (queueTest) => {
       const grants = [grant(ada.sub, RESEARCHER), grant(ada.sub, ADMIN), grant(bob.sub, ADMIN)];
       expect(await grantsIn(databaseUrl)).toEqual(grants);
       expect(await auditOf(databaseUrl)).toEqual(grants);
-      await vi.waitFor(async () => expect(await queue.getCompletedCount()).toBe(2));
+      await vi.waitFor(async () => expect(await queue.getCompletedCount()).toBe(2), 10_000);
 
       await produce(sketch, 'v2');
       await untilCounts(databaseUrl, { granted: 2 });

@@ -246,7 +246,7 @@ function suite(kind: 'redis' | 'postgres') {
     };
     const workers = Array.from({ length: 4 }, () => createSlotTaker(book));
     const walks = workers.flatMap((worker) => Array.from({ length: 20 }, () => walk(worker).catch(() => {})));
-    await vi.waitUntil(() => taken > 30);
+    await vi.waitUntil(() => taken > 30, 10_000);
 
     const seeds = Array.from({ length: 40 }, (_, n) => seed(n + 1));
     for (const one of seeds) await book.park({ ...one, domain: forty.domain });

@@ -111,11 +111,11 @@ test('a migration counts the seeds that are there, while workers of the older ve
       moves += 1;
     }
   });
-  await vi.waitUntil(() => moves > 20);
+  await vi.waitUntil(() => moves > 20, 10_000);
 
   await migrate({ ledgerUrl: databaseUrl, queue: { kind: 'postgres', url: databaseUrl }, managed: [], roles: [] });
   const before = moves;
-  await vi.waitUntil(() => moves > before + 20);
+  await vi.waitUntil(() => moves > before + 20, 10_000);
   done.abort();
   await Promise.all(workers);
   await older.close(true);
