@@ -1,13 +1,20 @@
-# The sources run as they are: nothing is built, only the production dependencies are installed.
-FROM node:24-slim AS dependencies
+# The sources run as they are: the production dependencies are installed, and nothing is built.
+FROM node:24-slim AS compiled
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev
 
+# What Node would compile of it at every start. As the user of the image, since the folder that Node looks into carries its
+# number; the copy of it is root's, so that nobody can leave other code there.
+COPY src src
+RUN install --directory --owner=1000 --group=1000 node_modules/.cache/rolecall
+USER 1000:1000
+RUN node src/cli.ts --help && chmod --recursive a+rX node_modules/.cache/rolecall/*
+
 FROM node:24-slim
 ENV NODE_ENV=production
 WORKDIR /app
-COPY --from=dependencies /app/node_modules node_modules
+COPY --from=compiled /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY src src
 

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { freePort } from '../../demo/free-port.ts';
-import { runCli } from '../support/cli.ts';
+import { ROOT, runCli } from '../support/cli.ts';
 import { createEmptyDatabase, deploymentTest } from '../support/deployment.ts';
 import { commandFiles } from '../support/source-facts.ts';
 import { execute } from '../support/sql.ts';
@@ -25,6 +25,16 @@ test('every command explains itself, without any environment', async () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(new RegExp(`^Usage: rolecall ${commands[at]} `));
   }
+});
+
+test('what Node compiled is kept beside the dependencies', async () => {
+  const tell = `import { getCompileCacheDir } from 'node:module'; process.on('exit', () => console.error(getCompileCacheDir()));`;
+  const env = {
+    NODE_COMPILE_CACHE: undefined,
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tell)}`,
+  };
+  const { stderr } = await runCli(['gate', '--help'], { env });
+  expect(stderr).toContain(join(ROOT, 'node_modules/.cache/rolecall/'));
 });
 
 test.for<[mistake: string, command: string, said: RegExp]>([

@@ -97,5 +97,5 @@ const BASE: Env = {
   PATH: process.env['PATH'],
   HOME: process.env['HOME'],
   TMPDIR: process.env['TMPDIR'],
-  NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/rolecall'), // halves what a short command costs
+  NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
 };

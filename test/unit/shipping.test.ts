@@ -42,6 +42,19 @@ test('the image runs as a user by number, without npm, and is stopped by SIGTERM
   expect(final.filter(({ word }) => word === 'RUN' || word === 'HEALTHCHECK')).toEqual([]);
 });
 
+test('what the image finds compiled was compiled by its user, and is nobody’s to change', () => {
+  const last = (word: string) => dockerfile.findLast((instruction) => instruction.word === word)?.value;
+  const stage = dockerfile.slice(
+    0,
+    dockerfile.findLastIndex(({ word }) => word === 'FROM'),
+  );
+  const compiles = stage.findIndex(({ word, value }) => word === 'RUN' && value.startsWith('node src/cli.ts --help'));
+  expect(stage.slice(0, compiles).findLast(({ word }) => word === 'USER')?.value).toBe(last('USER'));
+  const copied = dockerfile.filter(({ word, value }) => word === 'COPY' && value.startsWith('--from=compiled'));
+  // No --chown, so it is root's.
+  expect(copied.map(({ value }) => value)).toEqual(['--from=compiled /app/node_modules node_modules']);
+});
+
 test('the image holds production dependencies and sources, and nothing else gets into its build', () => {
   const installs = dockerfile.filter(({ word, value }) => word === 'RUN' && value.includes('npm'));
   expect(installs.map(({ value }) => value)).toEqual(['npm ci --omit=dev']);
