@@ -3,9 +3,15 @@ import pg from 'pg';
 import { ConfigError } from '#shared/config/env.ts';
 import type { Role } from '#shared/contract/roles.ts';
 import { ledgerOptions } from '#shared/ledger/ledger.ts';
-import { ensureRoles } from '#shared/managed-tables/ensure-roles.ts';
-import { managedTablesOptions } from '#shared/managed-tables/managed-tables.ts';
+import { hasApplied, schemaProblem, type Ask } from '#shared/ledger/wait-for-schema.ts';
+import { ensureRoles, hasRoles } from '#shared/managed-tables/ensure-roles.ts';
+import {
+  MANAGED_MIGRATIONS,
+  MANAGED_MIGRATIONS_TABLE,
+  managedTablesOptions,
+} from '#shared/managed-tables/managed-tables.ts';
 import { migrateQueue } from '#shared/queue/migrate-queue.ts';
+import { queueSchemaVersion } from '#shared/queue/open-queue.ts';
 import type { QueueTarget } from '#shared/queue/queue-target.ts';
 import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
 
@@ -23,20 +29,45 @@ export interface MigrateOptions {
   readonly roles: readonly Role[];
 }
 
-/** Brings ledger, queue and managed tables up to date. Again changes nothing; of many at once, one works and the others wait. */
+/**
+ * Brings ledger, queue and managed tables up to date. Where they are, which is what most deploys find, two questions for each
+ * schema tell, and no lock is taken: there may be thousands. Of many at once that have something to do, one works and the
+ * others wait.
+ */
 export async function migrate({ ledgerUrl, queue, managed, roles }: MigrateOptions): Promise<void> {
-  await underLock({ url: ledgerUrl, databaseUrlEnv: 'DATABASE_URL' }, async (client) => {
-    await migrateTables(ledgerOptions({ url: ledgerUrl, maxConnections: 2 }));
-    if (queue.kind === 'postgres') await migrateQueue(client);
-  });
-  for (const target of managed) {
-    await underLock(target, async () => {
-      const conflicts = await migrateTables(inSchema(target), (orm) =>
-        ensureRoles(orm.em.fork(), target.schema, roles),
-      );
-      if (conflicts && conflicts.length > 0) throw new ConfigError(describe(target, conflicts));
+  await connected({ url: ledgerUrl, databaseUrlEnv: 'DATABASE_URL' }, (client) =>
+    underLockUnless(
+      async () => (await schemaProblem(asking(client), queueSchemaVersion(queue))) === null,
+      client,
+      async () => {
+        await migrateTables(ledgerOptions({ url: ledgerUrl, maxConnections: 2 }));
+        if (queue.kind === 'postgres') await migrateQueue(client);
+      },
+    ),
+  );
+  for (const targets of Map.groupBy(managed, ({ url }) => url).values()) {
+    await connected(targets[0] as ManagedSchema, async (client) => {
+      for (const target of targets) {
+        await underLockUnless(
+          () => isManaged(client, target, roles),
+          client,
+          () => migrateManaged(target, roles),
+        );
+      }
     });
   }
+}
+
+async function isManaged(client: pg.Client, { schema }: ManagedSchema, roles: readonly Role[]): Promise<boolean> {
+  const ask = asking(client);
+  const quoted = client.escapeIdentifier(schema);
+  const isMigrated = await hasApplied(ask, `${quoted}.${MANAGED_MIGRATIONS_TABLE}`, MANAGED_MIGRATIONS);
+  return isMigrated && (await hasRoles(ask, `${quoted}.roles`, roles));
+}
+
+async function migrateManaged(target: ManagedSchema, roles: readonly Role[]): Promise<void> {
+  const conflicts = await migrateTables(inSchema(target), (orm) => ensureRoles(orm.em.fork(), target.schema, roles));
+  if (conflicts && conflicts.length > 0) throw new ConfigError(describe(target, conflicts));
 }
 
 async function migrateTables<T>(
@@ -61,19 +92,18 @@ function inSchema(target: ManagedSchema): ReturnType<typeof managedTablesOptions
   return { ...options, driverOptions: { ...options.driverOptions, options: `-c search_path=${target.schema}` } };
 }
 
-const MIGRATION_LOCK = 7_286_133_011; // any number, the same in every version: two releases may migrate side by side
+/** Held by whoever changes tables. */
+export const MIGRATION_LOCK = 7_286_133_011; // any number, the same in every version: two releases may migrate side by side
 
 type Database = Pick<ManagedSchema, 'url' | 'databaseUrlEnv'>;
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 
-/** A lock of the session, since the migrator uses connections of its own. It goes with the session if we die. */
-async function underLock({ url, databaseUrlEnv }: Database, work: (client: pg.Client) => Promise<void>): Promise<void> {
+/** One connection for all that is asked of a database. */
+async function connected({ url, databaseUrlEnv }: Database, use: (client: pg.Client) => Promise<void>): Promise<void> {
   const client = await connect(url);
   try {
-    await client.query(`set lock_timeout = '120s'`);
-    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    await work(client);
+    await use(client);
   } catch (cause) {
     if (codeOf(cause) !== INSUFFICIENT_PRIVILEGE) throw cause;
     throw new ConfigError(
@@ -83,6 +113,23 @@ async function underLock({ url, databaseUrlEnv }: Database, work: (client: pg.Cl
   } finally {
     await client.end();
   }
+}
+
+/** A lock of the session, since the migrator uses connections of its own. Who had to wait for it mostly finds all done. */
+async function underLockUnless(isDone: () => Promise<boolean>, client: pg.Client, work: () => Promise<void>) {
+  if (await isDone()) return;
+  await client.query(`set lock_timeout = '120s'`);
+  await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+  try {
+    if (!(await isDone())) await work();
+  } finally {
+    await client.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]).catch(() => {}); // then it goes with the session
+  }
+}
+
+function asking(client: pg.Client): Ask {
+  return async <Row extends object>(text: string, values: readonly unknown[] = []) =>
+    (await client.query<Row>(text, [...values])).rows;
 }
 
 /** Throws when PostgreSQL does not answer within seconds. */

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { MikroORM } from '@mikro-orm/postgresql';
+import pg from 'pg';
 import { expect } from 'vitest';
 import { ledgerOptions } from '#shared/ledger/ledger.ts';
 import { managedTablesOptions } from '#shared/managed-tables/managed-tables.ts';
-import { migrate } from '../../src/producer/migrate.ts';
+import { migrate, MIGRATION_LOCK } from '../../src/producer/migrate.ts';
 import { databaseTest as test } from '../support/database.ts';
 import { execute } from '../support/sql.ts';
 
@@ -37,6 +39,58 @@ test('twenty processes migrate an empty database at once, two schemas in it', as
     expect(await execute(databaseUrl, `select count(*)::int as done from ${schema}.rolecall_migration`)).toEqual([
       { done: 1 },
     ]);
+  }
+});
+
+test('what is up to date waits for nobody who migrates; a new role does', async ({ databaseUrl }) => {
+  const run = (roles: unknown[]) =>
+    migrate({
+      ledgerUrl: databaseUrl,
+      queue: { kind: 'postgres', url: databaseUrl },
+      managed: [{ databaseUrlEnv: 'DATABASE_URL', url: databaseUrl, schema: 'public' }],
+      roles: roles as never,
+    });
+  await run([admin]);
+  const other = new pg.Client({ connectionString: databaseUrl });
+  await other.connect();
+  try {
+    await other.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await run([admin]);
+
+    const renamed = run([{ ...admin, name: 'Owner' }]);
+    const waiting = `select count(*)::int as waiting from pg_locks where locktype = 'advisory' and not granted`;
+    await expect.poll(() => execute(databaseUrl, waiting)).toEqual([{ waiting: 1 }]);
+    expect(await execute(databaseUrl, 'select name from public.roles')).toEqual([{ name: 'Admin' }]);
+    await other.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    await renamed;
+    expect(await execute(databaseUrl, 'select name from public.roles')).toEqual([{ name: 'Owner' }]);
+  } finally {
+    await other.end();
+  }
+});
+
+test('a user who may create nothing can deploy where nothing is to be created', async ({ databaseUrl }) => {
+  const run = (url: string) =>
+    migrate({
+      ledgerUrl: url,
+      queue: { kind: 'postgres', url },
+      managed: [{ databaseUrlEnv: 'DATABASE_URL', url, schema: 'public' }],
+      roles: [admin] as never,
+    });
+  await run(databaseUrl);
+  const user = `deployer_${randomBytes(6).toString('hex')}`;
+  await execute(
+    databaseUrl,
+    `create role ${user} login password 'x'; grant usage on schema rolecall, bullmq to ${user};
+     grant select on all tables in schema rolecall, bullmq, public to ${user}`,
+  );
+  const url = Object.assign(new URL(databaseUrl), { username: user, password: 'x' }).href;
+  try {
+    await run(url);
+    await execute(databaseUrl, `delete from rolecall.migration where name = '0005-kept-slots'`);
+    await expect(run(url)).rejects.toThrow('the user of DATABASE_URL may not migrate its database');
+  } finally {
+    await execute(databaseUrl, `drop owned by ${user}; drop role ${user}`);
   }
 });
 

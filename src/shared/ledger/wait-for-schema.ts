@@ -1,4 +1,3 @@
-import { sql } from '@mikro-orm/postgresql';
 import pRetry from 'p-retry';
 import { codeOf, unreachable, UnreachableError } from '#shared/runtime/wait-until-reachable.ts';
 import { LEDGER_MIGRATIONS, type Ledger } from './ledger.ts';
@@ -19,12 +18,13 @@ const POLL_MS = 500;
  * only the producer may migrate. Rejects with `UnreachableError` when the bound is over; an abort rejects with its reason.
  */
 export async function waitForSchema(ledger: Ledger, { queueSchemaVersion, boundMs, signal }: SchemaWait) {
-  const ask = async () => {
-    const problem = await schemaProblem(ledger, queueSchemaVersion);
+  const askLedger: Ask = (text) => ledger.em.fork().execute(text);
+  const check = async () => {
+    const problem = await schemaProblem(askLedger, queueSchemaVersion);
     if (problem !== null) throw new UnreachableError(problem);
   };
   try {
-    await pRetry(ask, {
+    await pRetry(check, {
       retries: Number.POSITIVE_INFINITY,
       factor: 1,
       minTimeout: POLL_MS,
@@ -42,20 +42,31 @@ export function isNotMigrated(error: unknown): boolean {
   return ['42P01', '3F000'].includes(codeOf(error));
 }
 
-async function schemaProblem({ em }: Ledger, queueSchemaVersion: number | null): Promise<string | null> {
-  const applied = await rowsIfMigrated(em.fork().execute<{ name: string }[]>(sql`select name from rolecall.migration`));
-  const missing = LEDGER_MIGRATIONS.some(({ name }) => !applied.some((migration) => migration.name === name));
-  if (missing) return 'the ledger is not migrated: run rolecall migrate or rolecall produce';
+/** Asks one question of a database, and returns the rows. */
+export type Ask = <Row extends object>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
+
+/** What keeps this version from working with the ledger and, where it is beside it, with the queue; `null`: nothing. */
+export async function schemaProblem(ask: Ask, queueSchemaVersion: number | null): Promise<string | null> {
+  if (!(await hasApplied(ask, 'rolecall.migration', LEDGER_MIGRATIONS))) {
+    return 'the ledger is not migrated: run rolecall migrate or rolecall produce';
+  }
   if (queueSchemaVersion === null) return null;
   const [queue] = await rowsIfMigrated(
-    em.fork().execute<{ version: number | null }[]>(sql`select max(version) as version from bullmq.migration`),
+    ask<{ version: number | null }>('select max(version) as version from bullmq.migration'),
   );
   return (queue?.version ?? 0) >= queueSchemaVersion
     ? null
     : 'the tables of the queue are not migrated: run rolecall migrate or rolecall produce';
 }
 
-async function rowsIfMigrated<Row>(rows: Promise<Row[]>): Promise<Row[]> {
+/** Whether each of these migrations stands in a table that lists them. */
+export async function hasApplied(ask: Ask, table: string, migrations: readonly { readonly name: string }[]) {
+  const applied = await rowsIfMigrated(ask<{ name: string }>(`select name from ${table}`));
+  return migrations.every(({ name }) => applied.some((migration) => migration.name === name));
+}
+
+/** No rows where the table does not exist yet. */
+export async function rowsIfMigrated<Row>(rows: Promise<Row[]>): Promise<Row[]> {
   try {
     return await rows;
   } catch (error) {

@@ -1,5 +1,6 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import type { Role } from '#shared/contract/roles.ts';
+import { rowsIfMigrated, type Ask } from '#shared/ledger/wait-for-schema.ts';
 
 /** A role of the manifest that the table knows under another id: a second role with the same name would be a trap. */
 export interface RoleConflict {
@@ -27,4 +28,17 @@ export async function ensureRoles(em: EntityManager, schema: string, roles: read
       where (known.name, known.description) is distinct from (excluded.name, excluded.description)`);
     return [];
   });
+}
+
+/** Whether the table, whose name is quoted, says so already: then nothing needs to be locked or written. */
+export async function hasRoles(ask: Ask, table: string, roles: readonly Role[]): Promise<boolean> {
+  const rows = await rowsIfMigrated(
+    ask<{ known: number }>(
+      `select count(*)::int as known from ${table} known
+       join jsonb_to_recordset($1::jsonb) as wanted(id uuid, name text, description text)
+         on (wanted.id, wanted.name, wanted.description) = (known.id, known.name, known.description)`,
+      [JSON.stringify(roles)],
+    ),
+  );
+  return rows[0]?.known === roles.length;
 }

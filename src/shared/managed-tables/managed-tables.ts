@@ -11,6 +11,11 @@ export interface ManagedTablesTarget {
   readonly maxConnections: number;
 }
 
+/** In the order in which they apply. */
+export const MANAGED_MIGRATIONS = [{ name: '0001-managed-tables', class: ManagedTables0001 }] as const;
+/** Which of them were applied stands there, in the schema of the tables. */
+export const MANAGED_MIGRATIONS_TABLE = 'rolecall_migration';
+
 /** `roles` and `user_role` in one schema of one database. */
 export function managedTablesOptions({ url, schema, maxConnections }: ManagedTablesTarget): Options {
   return {
@@ -19,8 +24,8 @@ export function managedTablesOptions({ url, schema, maxConnections }: ManagedTab
     entities: [Roles, UserRole],
     extensions: [Migrator],
     migrations: {
-      migrationsList: [{ name: '0001-managed-tables', class: ManagedTables0001 }],
-      tableName: 'rolecall_migration',
+      migrationsList: [...MANAGED_MIGRATIONS],
+      tableName: MANAGED_MIGRATIONS_TABLE,
       schema,
       snapshot: false,
     },
