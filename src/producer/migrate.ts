@@ -14,6 +14,7 @@ import { migrateQueue } from '#shared/queue/migrate-queue.ts';
 import { queueSchemaVersion } from '#shared/queue/open-queue.ts';
 import type { QueueTarget } from '#shared/queue/queue-target.ts';
 import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
+import { fewAtOnce } from './few-at-once.ts';
 
 export interface ManagedSchema {
   /** For messages: the name of the variable that holds the URL. */
@@ -45,8 +46,8 @@ export async function migrate({ ledgerUrl, queue, managed, roles }: MigrateOptio
       },
     ),
   );
-  for (const targets of Map.groupBy(managed, ({ url }) => url).values()) {
-    await connected(targets[0] as ManagedSchema, async (client) => {
+  await fewAtOnce(Map.groupBy(managed, ({ url }) => url).values(), (targets) =>
+    connected(targets[0] as ManagedSchema, async (client) => {
       for (const target of targets) {
         await underLockUnless(
           () => isManaged(client, target, roles),
@@ -54,8 +55,8 @@ export async function migrate({ ledgerUrl, queue, managed, roles }: MigrateOptio
           () => migrateManaged(target, roles),
         );
       }
-    });
-  }
+    }),
+  );
 }
 
 async function isManaged(client: pg.Client, { schema }: ManagedSchema, roles: readonly Role[]): Promise<boolean> {

@@ -7,6 +7,7 @@ import { askQueue, nameQueue, openQueue } from '#shared/queue/open-queue.ts';
 import { removeFailedJobs } from '#shared/queue/remove-failed-jobs.ts';
 import { codeOf, UnreachableError, waitUntilReachable } from '#shared/runtime/wait-until-reachable.ts';
 import { enqueueRun } from './enqueue-run.ts';
+import { fewAtOnce } from './few-at-once.ts';
 import { ManifestError } from './manifest/manifest-error.ts';
 import { readManifest, type ManifestRead } from './manifest/read-manifest.ts';
 import { askPostgres, migrate } from './migrate.ts';
@@ -71,13 +72,9 @@ type PrepareOptions = Pick<ProduceOptions, 'config' | 'signal'> &
 export async function prepare({ config, managed, roles, signal }: PrepareOptions): Promise<void> {
   const databases = new Map(managed.map(({ url, databaseUrlEnv }) => [url, databaseUrlEnv]));
   databases.set(config.ledgerUrl, 'DATABASE_URL');
-  for (const [url, name] of databases) {
-    await waitUntilReachable(() => askPostgres(url), {
-      what: `PostgreSQL (${name})`,
-      boundMs: BOOT_BOUND_MS,
-      signal,
-    });
-  }
+  await fewAtOnce(databases, ([url, name]) =>
+    waitUntilReachable(() => askPostgres(url), { what: `PostgreSQL (${name})`, boundMs: BOOT_BOUND_MS, signal }),
+  );
   await migrate({ ledgerUrl: config.ledgerUrl, queue: config.queue, managed, roles });
 }
 

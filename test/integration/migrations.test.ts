@@ -43,21 +43,14 @@ test('twenty processes migrate an empty database at once, two schemas in it', as
 });
 
 test('what is up to date waits for nobody who migrates; a new role does', async ({ databaseUrl }) => {
-  const run = (roles: unknown[]) =>
-    migrate({
-      ledgerUrl: databaseUrl,
-      queue: { kind: 'postgres', url: databaseUrl },
-      managed: [{ databaseUrlEnv: 'DATABASE_URL', url: databaseUrl, schema: 'public' }],
-      roles: roles as never,
-    });
-  await run([admin]);
+  await migrateAll(databaseUrl);
   const other = new pg.Client({ connectionString: databaseUrl });
   await other.connect();
   try {
     await other.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    await run([admin]);
+    await migrateAll(databaseUrl);
 
-    const renamed = run([{ ...admin, name: 'Owner' }]);
+    const renamed = migrateAll(databaseUrl, { ...admin, name: 'Owner' });
     const waiting = `select count(*)::int as waiting from pg_locks where locktype = 'advisory' and not granted`;
     await expect.poll(() => execute(databaseUrl, waiting)).toEqual([{ waiting: 1 }]);
     expect(await execute(databaseUrl, 'select name from public.roles')).toEqual([{ name: 'Admin' }]);
@@ -70,14 +63,7 @@ test('what is up to date waits for nobody who migrates; a new role does', async 
 });
 
 test('a user who may create nothing can deploy where nothing is to be created', async ({ databaseUrl }) => {
-  const run = (url: string) =>
-    migrate({
-      ledgerUrl: url,
-      queue: { kind: 'postgres', url },
-      managed: [{ databaseUrlEnv: 'DATABASE_URL', url, schema: 'public' }],
-      roles: [admin] as never,
-    });
-  await run(databaseUrl);
+  await migrateAll(databaseUrl);
   const user = `deployer_${randomBytes(6).toString('hex')}`;
   await execute(
     databaseUrl,
@@ -86,9 +72,9 @@ test('a user who may create nothing can deploy where nothing is to be created', 
   );
   const url = Object.assign(new URL(databaseUrl), { username: user, password: 'x' }).href;
   try {
-    await run(url);
+    await migrateAll(url);
     await execute(databaseUrl, `delete from rolecall.migration where name = '0005-kept-slots'`);
-    await expect(run(url)).rejects.toThrow('the user of DATABASE_URL may not migrate its database');
+    await expect(migrateAll(url)).rejects.toThrow('the user of DATABASE_URL may not migrate its database');
   } finally {
     await execute(databaseUrl, `drop owned by ${user}; drop role ${user}`);
   }
@@ -127,6 +113,12 @@ test('a ledger of the first version is taken over with its seeds and its audit t
     { run: 1, state: 'pending', delta: 1 },
   ]);
 });
+
+/** Ledger, queue and managed tables of one database. */
+function migrateAll(url: string, role = admin): Promise<void> {
+  const managed = [{ databaseUrlEnv: 'DATABASE_URL', url, schema: 'public' }];
+  return migrate({ ledgerUrl: url, queue: { kind: 'postgres', url }, managed, roles: [role] as never });
+}
 
 /** The SQL that would bring the database to what the entities say; empty when they agree. */
 async function difference(options: ReturnType<typeof ledgerOptions>, schema: string): Promise<string> {
