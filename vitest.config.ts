@@ -10,7 +10,8 @@ const AGAINST_THE_CLOCK = ['test/integration/pacing.test.ts', 'test/integration/
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      // Pure functions: files that share what they load take half the time.
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false } },
       {
         test: {
           name: 'integration',
