@@ -7,8 +7,8 @@ export interface WakingOptions {
 }
 
 export interface Waking extends AsyncDisposable {
-  /** Somebody waits from now on. */
-  parked(): void;
+  /** Somebody waits from now on, or needs to no longer. */
+  hurry(): void;
 }
 
 /** Several times within the horizon of the slots, so that none passes unused. */
@@ -19,24 +19,24 @@ const LOOK_FOR_PARKED_EVERY_MS = 1_000;
 /** Wakes who waits for a turn, round after round: quickly while it knows of somebody, and at once when there is a first one. */
 export function startWaking({ wake, failed }: WakingOptions): Waking {
   let quick = false;
-  let parkedMeanwhile = false;
+  let hurried = false;
   const rounds = startPeriodic({
     pauseMs: () => (quick ? WAKE_EVERY_MS : LOOK_FOR_PARKED_EVERY_MS),
     failed,
     async work() {
-      parkedMeanwhile = false;
+      hurried = false;
       let waiting = false; // also when it fails: at the quick pace an outage would fill the log
       try {
         waiting = await wake();
       } finally {
-        quick = waiting || parkedMeanwhile;
+        quick = waiting || hurried;
       }
     },
   });
 
   return {
-    parked() {
-      parkedMeanwhile = true;
+    hurry() {
+      hurried = true;
       if (quick) return;
       quick = true;
       rounds.hurry();

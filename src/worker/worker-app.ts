@@ -1,5 +1,6 @@
 import { sql } from '@mikro-orm/postgresql';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { TenantId } from '#shared/contract/ids.ts';
 import { openLedger } from '#shared/ledger/ledger.ts';
 import { runPrepared, runUnprepared } from '#shared/ledger/run-statement.ts';
 import { waitForSchema } from '#shared/ledger/wait-for-schema.ts';
@@ -11,7 +12,7 @@ import { createCognitoClients } from './cognito/cognito-clients.ts';
 import { createCognitoDirectory } from './cognito/cognito-directory.ts';
 import { createCognitoRequests } from './cognito/cognito-requests.ts';
 import { createPoolScans } from './cognito/pool-scans.ts';
-import type { UserDirectory } from './cognito/user-directory.ts';
+import type { UserDirectory, UserPool } from './cognito/user-directory.ts';
 import { compactTally } from './upkeep/compact-tally.ts';
 import { createSeedConsumer, startConsuming, stopConsuming } from './consume.ts';
 import { watchConsumption } from './consumption-watch.ts';
@@ -29,6 +30,7 @@ import { createPoolGuard } from './pacing/pool-guard.ts';
 import { openSlotBook } from './pacing/open-slot-book.ts';
 import { createSlots } from './pacing/slots.ts';
 import { wakeParked } from './pacing/wake-parked.ts';
+import { createWalkedTenants } from './pacing/walked-tenants.ts';
 import { provisionSeed, type ProvisionDeps } from './provision-seed.ts';
 import { pruneJobs } from './upkeep/prune-jobs.ts';
 import { pruneSeeds } from './upkeep/prune-seeds.ts';
@@ -108,7 +110,20 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const requests = createCognitoRequests({ clients, pace: slots.pace, observe: observeCognito, throttled });
   const directory = deps.directory ?? createCognitoDirectory({ requests, answered });
   const count = createDemandCount({ em, now: Date.now });
-  const scans = opened.use(createPoolScans({ requests, count, domainOf, answered, now: Date.now }));
+  const walkedTenants = createWalkedTenants(Date.now);
+  const failedRound = (what: string) => (error: unknown) =>
+    log.warn({ cause: describeError(error) }, `${what} failed; the next round tries again`);
+  const waking = opened.use(
+    startWaking({
+      wake: () => wakeParked({ em: em(), queue, book, walked: walkedTenants }),
+      failed: failedRound('waking who waits'),
+    }),
+  );
+  const walked = (pool: UserPool, tenants: ReadonlySet<TenantId>) => {
+    walkedTenants.add(domainOf(pool, pool.lookup), tenants);
+    waking.hurry();
+  };
+  const scans = opened.use(createPoolScans({ requests, count, domainOf, answered, walked, now: Date.now }));
   const resolving = { scans, directory, guard, slots };
   const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed(resolving, seed, attempt);
   const enterDatabase: ProvisionDeps['enterDatabase'] = ({ grants }) => databaseGuard.enter(grants);
@@ -120,11 +135,6 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     clear: (seed) => clearTenantFault(em(), seed),
   };
   const takeSeed = createSeedTaker(ledger.em, execute);
-  const failedRound = (what: string) => (error: unknown) =>
-    log.warn({ cause: describeError(error) }, `${what} failed; the next round tries again`);
-  const waking = opened.use(
-    startWaking({ wake: () => wakeParked({ em: em(), queue, book }), failed: failedRound('waking who waits') }),
-  );
   const worker = createSeedConsumer({
     target: config.queue,
     concurrency: config.concurrency,
@@ -137,7 +147,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     record: createVerdictRecorder(ledger.em),
     park: async (domain, { run, seedId, tenant }) => {
       await book.park({ domain, run, seedId, tenant });
-      waking.parked();
+      waking.hurry();
     },
     settled,
     now: Date.now,

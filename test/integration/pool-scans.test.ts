@@ -49,6 +49,18 @@ describeOnBothPlatforms('a pool of which a release wants many', (queueTest) => {
       await expect.poll(() => failedJobs(queue)).toEqual(['email-ambiguous', 'email-unverified', 'user-missing']);
     },
   );
+
+  queueTest(
+    'is done when it was walked through, also those who had been told meanwhile to wait for slots',
+    async ({ cognito, produce, work, databaseUrl }) => {
+      cognito.addPool({ id: POOL, users: usersOf(people(200)) });
+      cognito.setFault({ kind: 'latency', operation: 'DescribeUserPool', ms: 3_000 }); // as where a thousand pools are decided on
+      await produce({ tenants: [{ requestsPerSecond: 5, seeds: people(200) }] }, 'v1');
+      await work();
+      await untilCounts(databaseUrl, { granted: 200 }, 25_000); // slots for all take 40 seconds
+      expect(cognito.counts.calls.ListUsers).toBeLessThan(100);
+    },
+  );
 });
 
 test('who is created after the walk is found', async ({ cognito, produce, work, databaseUrl }) => {

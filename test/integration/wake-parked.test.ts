@@ -1,6 +1,6 @@
 import { sql } from '@mikro-orm/postgresql';
 import { describe, expect, inject, vi } from 'vitest';
-import type { SeedId } from '#shared/contract/ids.ts';
+import { TenantId, type SeedId } from '#shared/contract/ids.ts';
 import { seedJobId, seedPriority, SEED_QUEUE, type SeedJob } from '#shared/contract/seed-job.ts';
 import { runUnprepared } from '#shared/ledger/run-statement.ts';
 import type { SeedToQueue } from '#shared/queue/add-jobs.ts';
@@ -8,6 +8,7 @@ import type { SeedQueue } from '#shared/queue/open-queue.ts';
 import { openSlotBook } from '../../src/worker/pacing/open-slot-book.ts';
 import { PACE } from '../../src/worker/pacing/slot-book.ts';
 import { wakeParked, type WakeDeps } from '../../src/worker/pacing/wake-parked.ts';
+import { createWalkedTenants } from '../../src/worker/pacing/walked-tenants.ts';
 import { testOn } from '../support/queue.ts';
 import { recordedRun } from '../support/recorded-run.ts';
 
@@ -26,8 +27,11 @@ function suite(kind: 'redis' | 'postgres') {
     onCleanup(() => book[Symbol.dispose]());
     await book.take(BUDGET, 0); // from here on the domain has its budget
 
-    /** Seeds of both tenants are parked, and then the pool of the large one refuses rolecall. */
-    return async (given: { readonly large: number; readonly small: number }) => {
+    /** Seeds of both tenants are parked, and then nobody needs to be asked about the large one any more. */
+    return async (
+      given: { readonly large: number; readonly small: number },
+      since: 'a refusal' | 'a walk' = 'a refusal',
+    ) => {
       const { run, seeds } = await recordedRun(ledger, {
         seeds: Object.entries(given).flatMap(([tenant, count]) =>
           Array.from({ length: count }, (_, n) => ({ tenant, email: `${tenant}-${n}@example.org`, state: 'pending' })),
@@ -35,15 +39,19 @@ function suite(kind: 'redis' | 'postgres') {
       });
       await queue.addBulk(seeds.map(putAway));
       for (const { tenant, seedId } of seeds) await book.park({ run, seedId, tenant, domain: BUDGET.domain });
-      await em().execute(sql`
-        update rolecall.release_tenant set fault_reason = 'access-denied', fault_at = clock_timestamp()
-        where run = ${run} and tenant = 'large'`);
+      const walked = createWalkedTenants(Date.now);
+      if (since === 'a walk') walked.add(BUDGET.domain, [TenantId.parse('large')]);
+      else {
+        await em().execute(sql`
+          update rolecall.release_tenant set fault_reason = 'access-denied', fault_at = clock_timestamp()
+          where run = ${run} and tenant = 'large'`);
+      }
       const idsOf = (of: string) => seeds.filter(({ tenant }) => tenant === of).map(({ seedId }) => seedId);
       return {
         large: idsOf('large'),
         small: idsOf('small'),
         /** A round of a worker, whose queue may be another one. */
-        wake: (instead: WakeDeps['queue'] = queue) => wakeParked({ em: em(), queue: instead, book }),
+        wake: (instead: WakeDeps['queue'] = queue) => wakeParked({ em: em(), queue: instead, book, walked }),
       };
     };
   });
@@ -61,7 +69,24 @@ function suite(kind: 'redis' | 'postgres') {
     expect(faulted).toHaveLength(LET_GO);
     expect(faulted.map((id) => first.get(id)?.priority)).toEqual(faulted.map((id) => seedPriority(large.indexOf(id))));
 
-    await wakeUntil(wake, queue, large.length + small.length);
+    await wakeUntil(wake, queue, (now) => expect(now.size).toBe(large.length + small.length));
+  });
+
+  test('leaves without a slot where its pool was walked through, so many a round and in its own turn', async ({
+    waiting,
+    queue,
+  }) => {
+    const { large, small, wake } = await waiting({ large: MANY, small: 60 }, 'a walk');
+
+    expect(await wake()).toBe(true);
+    const first = await wokenIn(queue);
+    const known = large.filter((id) => first.get(id)?.priority === seedPriority(large.indexOf(id)));
+    expect(known.length).toBeGreaterThanOrEqual(LET_GO);
+    expect(known.length).toBeLessThan(LET_GO + 10); // the first ones may have got a slot as well
+
+    // 700 slots would take 35 seconds, and the other tenant had most of those that passed.
+    const woken = await wakeUntil(wake, queue, (now) => expect(large.filter((id) => !now.has(id))).toEqual([]));
+    expect(small.filter((id) => woken.has(id)).length).toBeLessThan(60);
   });
 
   test('gets its slot also while those of a tenant at fault cannot be woken', async ({ waiting, queue }) => {
@@ -76,7 +101,7 @@ function suite(kind: 'redis' | 'postgres') {
     await vi.waitFor(async () => expect((await wokenIn(queue)).size).toBeGreaterThan(5), 5_000);
 
     // What it had taken out comes back by itself, and no more than that.
-    const woken = await wakeUntil(wake, queue, large.length + small.length - LET_GO);
+    const woken = await wakeUntil(wake, queue, (now) => expect(now.size).toBe(large.length + small.length - LET_GO));
     expect(small.filter((id) => woken.has(id))).toEqual(small);
   });
 }
@@ -93,12 +118,14 @@ async function wokenIn(queue: SeedQueue): Promise<ReadonlyMap<SeedId, { readonly
   return new Map(woken.map(({ data, priority }) => [(data as SeedJob).seedId, { priority }]));
 }
 
-async function wakeUntil(wake: () => Promise<boolean>, queue: SeedQueue, count: number) {
+type Woken = Awaited<ReturnType<typeof wokenIn>>;
+
+async function wakeUntil(wake: () => Promise<boolean>, queue: SeedQueue, check: (woken: Woken) => void) {
   return vi.waitFor(
     async () => {
       await wake();
       const woken = await wokenIn(queue);
-      expect(woken.size).toBe(count);
+      check(woken);
       return woken;
     },
     { timeout: 20_000, interval: 20 },

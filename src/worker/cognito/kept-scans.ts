@@ -1,10 +1,12 @@
-import type { RunId } from '#shared/contract/ids.ts';
+import type { RunId, TenantId } from '#shared/contract/ids.ts';
 import type { ClearUsers } from './walk-pool.ts';
 import type { QueuedWalk } from './walk-queue.ts';
 
 export interface Scan {
   /** The newest run that it was begun for. */
   readonly run: RunId;
+  /** Who wants somebody of it. */
+  readonly tenants: Set<TenantId>;
   /** Walked, declined, or taking longer than a job should wait for it. */
   ready: Promise<void>;
   phase: Phase;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { emailKey, type Email, type RunId } from '#shared/contract/ids.ts';
+import { emailKey, type Email, type RunId, type TenantId } from '#shared/contract/ids.ts';
 import { DEFAULT_REQUESTS_PER_SECOND } from '#shared/contract/tenant-settings.ts';
 import { mayPay, planWalk, type KnownDemand } from './break-even.ts';
 import type { CognitoRequests, PoolDescription } from './cognito-requests.ts';
@@ -18,6 +18,8 @@ export interface PoolScansDeps {
   /** Who shares a quota: walks there go one after another. */
   domainOf(pool: UserPool, operation: CognitoOperation): string;
   answered(source: LookupSource): void;
+  /** A pool was walked through to its end; these tenants had asked for somebody of it. */
+  walked(pool: UserPool, tenants: ReadonlySet<TenantId>): void;
   now(): number;
   /** Over all pools of this process. Default: 100,000, some 20 MB. */
   readonly maxKeptUsers?: number;
@@ -27,6 +29,7 @@ export interface Wanted {
   readonly email: Email;
   readonly userPool: UserPool;
   readonly run: RunId;
+  readonly tenant: TenantId;
 }
 
 /** Walks through whole pools where that is cheaper than a request for every email, beside the jobs and in none of their slots. */
@@ -72,8 +75,9 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
   const sweeping = setInterval(sweep, SWEEP_EVERY_MS).unref();
 
   return {
-    async look({ email, userPool, run }) {
+    async look({ email, userPool, run, tenant }) {
       const scan = kept.use(poolKey(userPool), run) ?? begin(userPool, run);
+      scan.tenants.add(tenant);
       await scan.ready;
       const { phase } = scan;
       switch (phase.kind) {
@@ -107,7 +111,8 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
   };
 
   function begin(pool: UserPool, run: RunId): Scan {
-    const scan: Scan = { run, phase: { kind: 'deciding', sinceMs: now() }, ready: Promise.resolve() };
+    const phase = { kind: 'deciding' as const, sinceMs: now() };
+    const scan: Scan = { run, tenants: new Set(), phase, ready: Promise.resolve() };
     kept.keep(poolKey(pool), scan);
     const queued = Promise.withResolvers<void>();
     const done = inBackground(scan, walkIfCheaper(scan, pool, queued.resolve));
@@ -145,6 +150,7 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
     });
     if (users === null) return decline(scan, { alsoForNewRuns: true });
     scan.phase = { kind: 'walked', users, untilMs: now() + KEEP_MS };
+    deps.walked(pool, scan.tenants);
   }
 
   /** What fails is left to the direct look, which finds out whether it lasts, and says so. */

@@ -3,11 +3,13 @@ import { seedJobId } from '#shared/contract/seed-job.ts';
 import type { SeedId, TenantId } from '#shared/contract/ids.ts';
 import type { SeedQueue } from '#shared/queue/open-queue.ts';
 import type { Parked, SlotBook, Waiting } from './slot-book.ts';
+import type { WalkedTenants } from './walked-tenants.ts';
 
 export interface WakeDeps {
   readonly em: EntityManager;
   readonly queue: Pick<SeedQueue, 'getJob' | 'remove'>;
   readonly book: SlotBook;
+  readonly walked: Omit<WalkedTenants, 'add'>;
 }
 
 /** Ahead of all that is in the queue for the first time: a slot that is missed is lost for everybody. */
@@ -39,17 +41,26 @@ async function admit({ queue, book }: WakeDeps): Promise<void> {
 
 /** They have left the book, and have jobs that wait on. */
 interface Leaving {
-  readonly faulted: Waiting[];
+  /** Their verdict is known, or who they are. */
+  readonly known: Waiting[];
   readonly gone: Waiting[];
 }
 
 /**
  * Who needs no slot leaves without one, so that it costs the others nothing. Of tenants that are at fault the last ones leave
- * as well, as far as a round goes: their first ones stay in sight of the next round, which goes on with them.
+ * as well, as far as a round goes: their first ones stay in sight of the next round, which goes on with them. So do those of
+ * tenants whose pools were walked through, in sight or not.
  */
-async function letGo({ em, book }: WakeDeps): Promise<{ readonly leaving: Leaving; readonly waiting: boolean }> {
-  const leaving: Leaving = { faulted: [], gone: [] };
-  const roomLeft = () => LET_GO - leaving.faulted.length - leaving.gone.length;
+async function letGo({
+  em,
+  book,
+  walked,
+}: WakeDeps): Promise<{ readonly leaving: Leaving; readonly waiting: boolean }> {
+  const leaving: Leaving = { known: [], gone: [] };
+  const roomLeft = () => LET_GO - leaving.known.length - leaving.gone.length;
+  const leaveTenants = async (domain: string, tenants: ReadonlySet<TenantId>) => {
+    if (roomLeft() > 0) leaving.known.push(...(await book.leaveTenants(domain, [...tenants], roomLeft())));
+  };
   const atFault = new Map<string, Set<TenantId>>();
   for (let page = 0; page < PAGES && roomLeft() > 0; page += 1) {
     const { parked, waiting } = await book.upNext();
@@ -57,7 +68,7 @@ async function letGo({ em, book }: WakeDeps): Promise<{ readonly leaving: Leavin
     const fates = await fatesOf(em, parked);
     const having = (fate: Fate) => parked.filter(({ seedId }) => (fates.get(seedId) ?? 'gone') === fate);
     const faulted = having('faulted').slice(0, roomLeft());
-    leaving.faulted.push(...faulted);
+    leaving.known.push(...faulted);
     const gone = having('gone').slice(0, roomLeft());
     leaving.gone.push(...gone);
     const free = [...faulted, ...gone, ...having('settled')];
@@ -65,19 +76,21 @@ async function letGo({ em, book }: WakeDeps): Promise<{ readonly leaving: Leavin
     await book.leave(free);
     for (const { domain, tenant } of faulted) atFault.set(domain, (atFault.get(domain) ?? new Set()).add(tenant));
   }
-  for (const [domain, tenants] of atFault) {
-    if (roomLeft() > 0) leaving.faulted.push(...(await book.leaveTenants(domain, [...tenants], roomLeft())));
+  for (const [domain, tenants] of atFault) await leaveTenants(domain, tenants);
+  for (const [domain, tenants] of walked.byDomain()) {
+    await leaveTenants(domain, tenants);
+    if (roomLeft() <= 0) walked.goOn(domain);
   }
   return { leaving, waiting: true };
 }
 
 /**
- * A seed of a tenant at fault is brought forward in its own turn among the tenants: thousands of them at once must not come
- * before the first seeds of the others. A job that is to be removed and is at work ends by itself.
+ * Who needs no slot is brought forward in its own turn among the tenants: thousands of them at once must not come before the
+ * first seeds of the others. A job that is to be removed and is at work ends by itself.
  */
-async function endWaits({ queue }: WakeDeps, { faulted, gone }: Leaving): Promise<void> {
+async function endWaits({ queue }: WakeDeps, { known, gone }: Leaving): Promise<void> {
   await Promise.all([
-    ...faulted.map((seed) => wake(queue, seed, 0)),
+    ...known.map((seed) => wake(queue, seed, 0)),
     ...gone.map((seed) => queue.remove(seedJobId(seed)).catch(() => {})),
   ]);
 }

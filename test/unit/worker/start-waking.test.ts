@@ -17,7 +17,7 @@ describe('who wakes those that wait for a turn', () => {
     await vi.waitFor(() => expect(rounds.begun).toBe(1));
     await new Promise((resolve) => setImmediate(resolve)); // the round is over, and the slow pause has begun
     rounds.somebodyWaits = true;
-    waking.parked();
+    waking.hurry();
     await vi.waitFor(() => expect(rounds.begun).toBeGreaterThan(4), QUICKLY);
   });
 
@@ -32,7 +32,7 @@ describe('who wakes those that wait for a turn', () => {
       failed: () => {},
     });
     await vi.waitFor(() => expect(rounds.begun).toBe(2), QUICKLY);
-    waking.parked();
+    waking.hurry();
     seesNobody.resolve(false);
     await vi.waitFor(() => expect(rounds.begun).toBe(3), QUICKLY);
   });
@@ -44,7 +44,7 @@ describe('who wakes those that wait for a turn', () => {
       failed: () => void failedAt.push(performance.now()),
     });
     await vi.waitFor(() => expect(failedAt).toHaveLength(1));
-    waking.parked();
+    waking.hurry();
     await vi.waitFor(() => expect(failedAt).toHaveLength(2), QUICKLY);
     await vi.waitFor(() => expect(failedAt).toHaveLength(3), { timeout: 5_000 });
     expect(failedAt[2]! - failedAt[1]!).toBeGreaterThan(QUICKLY.timeout);

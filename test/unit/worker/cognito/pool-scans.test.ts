@@ -1,6 +1,6 @@
 import type { UserType } from '@aws-sdk/client-cognito-identity-provider';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { Email, RunId } from '#shared/contract/ids.ts';
+import { Email, RunId, TenantId } from '#shared/contract/ids.ts';
 import type { CognitoRequests, UserPage } from '../../../../src/worker/cognito/cognito-requests.ts';
 import { createPoolScans, type PoolDemand } from '../../../../src/worker/cognito/pool-scans.ts';
 import type { UserPool } from '../../../../src/worker/cognito/user-directory.ts';
@@ -73,14 +73,24 @@ function scansOf(given: Partial<World> = {}) {
   };
   const now = () => world.nowMs;
   const { maxKeptUsers } = world;
-  const scans = createPoolScans({ requests, count, domainOf, answered: () => {}, now, maxKeptUsers });
+  const walked: string[] = [];
+  const scans = createPoolScans({
+    requests,
+    count,
+    domainOf,
+    answered: () => {},
+    walked: ({ id }, tenants) => walked.push(`${id}: ${[...tenants].join(', ')}`),
+    now,
+    maxKeptUsers,
+  });
   onTestFinished(() => scans[Symbol.asyncDispose]());
-  const look = (n = 0, userPool = POOL, run = RUN) => scans.look({ email: emailOf(n), userPool, run });
+  const look = (n = 0, userPool = POOL, run = RUN, tenant = 'flip') =>
+    scans.look({ email: emailOf(n), userPool, run, tenant: TenantId.parse(tenant) });
   const settle = async (...args: Parameters<typeof look>) => {
     await vi.waitFor(async () => expect(await look(...args)).not.toMatchObject({ kind: 'paced' }));
     return look(...args);
   };
-  return { world, asked, scans, look, settle, counted: () => counted };
+  return { world, asked, walked, scans, look, settle, counted: () => counted };
 }
 
 /** Held until it is opened. */
@@ -175,10 +185,28 @@ test('a failed walk is not tried again at once, not even for a newer run', async
 
 const countInVain = () => Promise.reject(new Error('away'));
 
+test('when a walk is over it is told whose users were read, also of those who went on without it', async () => {
+  const deciding = barrier();
+  const { world, walked, look } = scansOf({ describe: deciding.wait });
+  await Promise.all([look(0, POOL, RUN, 'one'), look(1, POOL, RUN, 'two')]);
+  world.nowMs = 1_000;
+  expect(await look(2, POOL, RUN, 'three')).toBeNull();
+  expect(walked).toEqual([]);
+  deciding.open();
+  await vi.waitFor(() => expect(walked).toEqual([`${POOL.id}: one, two, three`]));
+});
+
+test('of a pool that is not walked through nothing is told', async () => {
+  const { walked, settle } = scansOf({ estimate: null });
+  expect(await settle()).toBeNull();
+  expect(walked).toEqual([]);
+});
+
 test('a ledger that cannot count leaves everybody to the direct look', async () => {
   const requests = {} as CognitoRequests; // nothing is asked
-  await using scans = createPoolScans({ requests, count: countInVain, domainOf, answered: () => {}, now: () => 0 });
-  expect(await scans.look({ email: emailOf(0), userPool: POOL, run: RUN })).toBeNull();
+  const nothing = { answered: () => {}, walked: () => {} };
+  await using scans = createPoolScans({ requests, count: countInVain, domainOf, ...nothing, now: () => 0 });
+  expect(await scans.look({ email: emailOf(0), userPool: POOL, run: RUN, tenant: TenantId.parse('flip') })).toBeNull();
 });
 
 test('a pool of more than 20,000 users is given up, whatever was estimated', async () => {
