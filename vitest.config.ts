@@ -11,10 +11,11 @@ export default defineConfig({
   test: {
     projects: [
       // Pure functions: files that share what they load take half the time.
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false, sequence: { groupOrder: 0 } } },
       {
         test: {
           name: 'integration',
+          sequence: { groupOrder: 1 },
           include: ['test/integration/**/*.test.ts'],
           exclude: [...AGAINST_THE_CLOCK],
           globalSetup: ['test/support/global-setup.ts'],
@@ -28,6 +29,7 @@ export default defineConfig({
       {
         test: {
           name: 'clock',
+          sequence: { groupOrder: 2 },
           include: [...AGAINST_THE_CLOCK],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 60_000,
@@ -38,6 +40,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          sequence: { groupOrder: 3 },
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 120_000,
