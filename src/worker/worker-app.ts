@@ -110,7 +110,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const requests = createCognitoRequests({ clients, pace: slots.pace, observe: observeCognito, throttled });
   const directory = deps.directory ?? createCognitoDirectory({ requests, answered });
   const count = createDemandCount({ em, now: Date.now });
-  const walkedTenants = createWalkedTenants(Date.now);
+  const walkedTenants = createWalkedTenants();
   const failedRound = (what: string) => (error: unknown) =>
     log.warn({ cause: describeError(error) }, `${what} failed; the next round tries again`);
   const waking = opened.use(

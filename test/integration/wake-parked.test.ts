@@ -39,7 +39,7 @@ function suite(kind: 'redis' | 'postgres') {
       });
       await queue.addBulk(seeds.map(putAway));
       for (const { tenant, seedId } of seeds) await book.park({ run, seedId, tenant, domain: BUDGET.domain });
-      const walked = createWalkedTenants(Date.now);
+      const walked = createWalkedTenants();
       if (since === 'a walk') walked.add(BUDGET.domain, [TenantId.parse('large')]);
       else {
         await em().execute(sql`

@@ -9,7 +9,7 @@ export interface WakeDeps {
   readonly em: EntityManager;
   readonly queue: Pick<SeedQueue, 'getJob' | 'remove'>;
   readonly book: SlotBook;
-  readonly walked: Omit<WalkedTenants, 'add'>;
+  readonly walked: Pick<WalkedTenants, 'next'>;
 }
 
 /** Ahead of all that is in the queue for the first time: a slot that is missed is lost for everybody. */
@@ -48,8 +48,8 @@ interface Leaving {
 
 /**
  * Who needs no slot leaves without one, so that it costs the others nothing. Of tenants that are at fault the last ones leave
- * as well, as far as a round goes: their first ones stay in sight of the next round, which goes on with them. So do those of
- * tenants whose pools were walked through, in sight or not.
+ * as well, as far as a round goes: their first ones stay in sight of the next round, which goes on with them. Those of tenants
+ * whose pools were walked through leave, whether they are in sight or not.
  */
 async function letGo({
   em,
@@ -61,6 +61,7 @@ async function letGo({
   const leaveTenants = async (domain: string, tenants: ReadonlySet<TenantId>) => {
     if (roomLeft() > 0) leaving.known.push(...(await book.leaveTenants(domain, [...tenants], roomLeft())));
   };
+  for (const [domain, tenants] of walked.next()) await leaveTenants(domain, tenants); // first, as they are of this moment
   const atFault = new Map<string, Set<TenantId>>();
   for (let page = 0; page < PAGES && roomLeft() > 0; page += 1) {
     const { parked, waiting } = await book.upNext();
@@ -77,10 +78,6 @@ async function letGo({
     for (const { domain, tenant } of faulted) atFault.set(domain, (atFault.get(domain) ?? new Set()).add(tenant));
   }
   for (const [domain, tenants] of atFault) await leaveTenants(domain, tenants);
-  for (const [domain, tenants] of walked.byDomain()) {
-    await leaveTenants(domain, tenants);
-    if (roomLeft() <= 0) walked.goOn(domain);
-  }
   return { leaving, waiting: true };
 }
 

@@ -2,35 +2,30 @@ import type { TenantId } from '#shared/contract/ids.ts';
 
 export interface WalkedTenants {
   add(domain: string, tenants: Iterable<TenantId>): void;
-  /** Those of a moment ago, by the domain in which their lookups would be paced. */
-  byDomain(): ReadonlyMap<string, ReadonlySet<TenantId>>;
-  /** There are more seeds of those of a domain than were let go at once. */
-  goOn(domain: string): void;
+  /** Those whose seeds are to be let go now, by the domain in which their lookups would be paced. Each is named a few times. */
+  next(): ReadonlyMap<string, ReadonlySet<TenantId>>;
 }
 
-/** Who looked just before the walk ended has been parked by then. */
-const FOR_MS = 1_000;
+/**
+ * Who looked just before the walk ended has been parked when the third round comes, a fifth of a second later. More would only
+ * bring forward again and again whom the walk did not see: they need a slot, and are parked anew.
+ */
+const ROUNDS = 3;
 
 /**
  * Tenants whose pools this process has just walked through. Where decisions queue up, their seeds were told to wait for slots
  * meanwhile, which they do not need any more.
  */
-export function createWalkedTenants(now: () => number): WalkedTenants {
-  let walks: { readonly domain: string; readonly tenants: ReadonlySet<TenantId>; untilMs: number }[] = [];
+export function createWalkedTenants(): WalkedTenants {
+  let walks: { readonly domain: string; readonly tenants: readonly TenantId[]; readonly rounds: number }[] = [];
   return {
     add(domain, tenants) {
-      walks.push({ domain, tenants: new Set(tenants), untilMs: now() + FOR_MS });
+      walks.push({ domain, tenants: [...tenants], rounds: ROUNDS });
     },
-    byDomain() {
-      walks = walks.filter(({ untilMs }) => now() < untilMs);
-      const domains = new Map<string, Set<TenantId>>();
-      for (const { domain, tenants } of walks) {
-        domains.set(domain, new Set([...(domains.get(domain) ?? []), ...tenants]));
-      }
-      return domains;
-    },
-    goOn(domain) {
-      for (const walk of walks) if (walk.domain === domain) walk.untilMs = now() + FOR_MS;
+    next() {
+      const domains = Map.groupBy(walks, ({ domain }) => domain);
+      walks = walks.flatMap((walk) => (walk.rounds > 1 ? [{ ...walk, rounds: walk.rounds - 1 }] : []));
+      return new Map([...domains].map(([domain, of]) => [domain, new Set(of.flatMap(({ tenants }) => tenants))]));
     },
   };
 }
