@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Gauge, type Registry } from 'prom-client';
 import { SEED_STATES, UNSETTLED_STATES } from '#shared/contract/seed-state.ts';
-import { isNotMigrated } from '#shared/ledger/wait-for-schema.ts';
+import { isNotMigrated } from '#shared/ledger/applied-migrations.ts';
 import { countSeeds, findRuns, type Run } from './gate/gate-counts.ts';
 import { evaluateGate, type Gate, type RunCounts } from './gate/gate.ts';
 import { inTime } from './gate/in-time.ts';

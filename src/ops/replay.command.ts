@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Email, ManifestName, ReleaseId, TenantId, type RunId } from '#shared/contract/ids.ts';
 import { REASON_CODES } from '#shared/contract/reasons.ts';
 import { openLedger } from '#shared/ledger/ledger.ts';
-import { isNotMigrated } from '#shared/ledger/wait-for-schema.ts';
+import { isNotMigrated } from '#shared/ledger/applied-migrations.ts';
 import { askQueue, openQueue } from '#shared/queue/open-queue.ts';
 import { defineCommand } from '#shared/runtime/command.ts';
 import { EXIT } from '#shared/runtime/exit-codes.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ManifestName, ReleaseId, TenantId } from '#shared/contract/ids.ts';
 import { SEED_STATES } from '#shared/contract/seed-state.ts';
 import { openLedger } from '#shared/ledger/ledger.ts';
-import { isNotMigrated } from '#shared/ledger/wait-for-schema.ts';
+import { isNotMigrated } from '#shared/ledger/applied-migrations.ts';
 import { defineCommand, UsageError, type CommandIo } from '#shared/runtime/command.ts';
 import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
 import { codeOf, UnreachableError } from '#shared/runtime/wait-until-reachable.ts';

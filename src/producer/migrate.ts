@@ -3,7 +3,7 @@ import pg from 'pg';
 import { ConfigError } from '#shared/config/env.ts';
 import type { Role } from '#shared/contract/roles.ts';
 import { ledgerOptions } from '#shared/ledger/ledger.ts';
-import { hasApplied, schemaProblem, type Ask } from '#shared/ledger/wait-for-schema.ts';
+import { hasApplied, schemaProblem, type Ask } from '#shared/ledger/applied-migrations.ts';
 import { ensureRoles, hasRoles } from '#shared/managed-tables/ensure-roles.ts';
 import {
   MANAGED_MIGRATIONS,

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { ManifestName } from '#shared/contract/ids.ts';
-import { isNotMigrated } from '#shared/ledger/wait-for-schema.ts';
+import { isNotMigrated } from '#shared/ledger/applied-migrations.ts';
 import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
 import { countSeeds, findRuns, type GateQuery } from './gate-counts.ts';
 import { evaluateGate, unknownGate, type Gate } from './gate.ts';

@@ -1,7 +1,7 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import type { ReleaseId, RunId, TenantId } from '#shared/contract/ids.ts';
 import type { Reason } from '#shared/contract/reasons.ts';
-import { isNotMigrated } from '#shared/ledger/wait-for-schema.ts';
+import { isNotMigrated } from '#shared/ledger/applied-migrations.ts';
 import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
 import { countSeeds, findRuns, type Run } from '../gate/gate-counts.ts';
 import { evaluateGate, type Gate, type StateCount } from '../gate/gate.ts';

@@ -1,6 +1,6 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import type { Role } from '#shared/contract/roles.ts';
-import { rowsIfMigrated, type Ask } from '#shared/ledger/wait-for-schema.ts';
+import { rowsIfMigrated, type Ask } from '#shared/ledger/applied-migrations.ts';
 
 /** A role of the manifest that the table knows under another id: a second role with the same name would be a trap. */
 export interface RoleConflict {
