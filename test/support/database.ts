@@ -3,7 +3,7 @@ import { inject, test as base } from 'vitest';
 import { openLedger } from '#shared/ledger/ledger.ts';
 import { execute, withDatabase } from './sql.ts';
 
-/** `test` with a private, migrated PostgreSQL database per test (cloned by copying files, which costs half of what the log does), and its ledger. */
+/** `test` with a private, migrated PostgreSQL database per test, and its ledger. Copying files is the cheaper way to clone one. */
 export const databaseTest = base
   .extend('databaseUrl', async ({}, { onCleanup }) => {
     const name = `test_${randomBytes(6).toString('hex')}`;
