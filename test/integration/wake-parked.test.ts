@@ -52,6 +52,9 @@ function suite(kind: 'redis' | 'postgres') {
         small: idsOf('small'),
         /** A round of a worker, whose queue may be another one. */
         wake: (instead: WakeDeps['queue'] = queue) => wakeParked({ em: em(), queue: instead, book, walked }),
+        /** A round for which the book is lost once who was walked has left it. */
+        wakeInVain: () =>
+          wakeParked({ em: em(), queue, walked, book: { ...book, upNext: () => Promise.reject(new Error('lost')) } }),
       };
     };
   });
@@ -87,6 +90,14 @@ function suite(kind: 'redis' | 'postgres') {
     // 700 slots would take 35 seconds, and the other tenant had most of those that passed.
     const woken = await wakeUntil(wake, queue, (now) => expect(large.filter((id) => !now.has(id))).toEqual([]));
     expect(small.filter((id) => woken.has(id)).length).toBeLessThan(60);
+  });
+
+  test('is brought forward also where the rest of the round fails', async ({ waiting, queue }) => {
+    const { large, wakeInVain } = await waiting({ large: 20, small: 1 }, 'a walk');
+
+    await expect(wakeInVain()).rejects.toThrow('lost');
+
+    expect(new Set((await wokenIn(queue)).keys())).toEqual(new Set(large));
   });
 
   test('gets its slot also while those of a tenant at fault cannot be woken', async ({ waiting, queue }) => {

@@ -24,13 +24,14 @@ const LET_GO = 300;
  * waits still, so it should be called again well within the horizon of the slots.
  */
 export async function wakeParked(deps: WakeDeps): Promise<boolean> {
-  const { leaving, waiting } = await letGo(deps);
+  const leaving: Leaving = { known: [], gone: [] };
   try {
+    const waiting = await letGo(deps, leaving);
     if (waiting) await admit(deps);
+    return waiting;
   } finally {
     await endWaits(deps, leaving); // last, as it brings nobody to a slot; were it cut off, the jobs would come back by themselves
   }
-  return waiting;
 }
 
 async function admit({ queue, book }: WakeDeps): Promise<void> {
@@ -49,14 +50,9 @@ interface Leaving {
 /**
  * Who needs no slot leaves without one, so that it costs the others nothing. Of tenants that are at fault the last ones leave
  * as well, as far as a round goes: their first ones stay in sight of the next round, which goes on with them. Those of tenants
- * whose pools were walked through leave, whether they are in sight or not.
+ * whose pools were walked through leave, whether they are in sight or not. `true`: somebody waits still.
  */
-async function letGo({
-  em,
-  book,
-  walked,
-}: WakeDeps): Promise<{ readonly leaving: Leaving; readonly waiting: boolean }> {
-  const leaving: Leaving = { known: [], gone: [] };
+async function letGo({ em, book, walked }: WakeDeps, leaving: Leaving): Promise<boolean> {
   const roomLeft = () => LET_GO - leaving.known.length - leaving.gone.length;
   const leaveTenants = async (domain: string, tenants: ReadonlySet<TenantId>) => {
     if (roomLeft() > 0) leaving.known.push(...(await book.leaveTenants(domain, [...tenants], roomLeft())));
@@ -65,7 +61,7 @@ async function letGo({
   const atFault = new Map<string, Set<TenantId>>();
   for (let page = 0; page < PAGES && roomLeft() > 0; page += 1) {
     const { parked, waiting } = await book.upNext();
-    if (!waiting) return { leaving, waiting };
+    if (!waiting) return false;
     const fates = await fatesOf(em, parked);
     const having = (fate: Fate) => parked.filter(({ seedId }) => (fates.get(seedId) ?? 'gone') === fate);
     const faulted = having('faulted').slice(0, roomLeft());
@@ -78,7 +74,7 @@ async function letGo({
     for (const { domain, tenant } of faulted) atFault.set(domain, (atFault.get(domain) ?? new Set()).add(tenant));
   }
   for (const [domain, tenants] of atFault) await leaveTenants(domain, tenants);
-  return { leaving, waiting: true };
+  return true;
 }
 
 /**
