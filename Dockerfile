@@ -9,7 +9,7 @@ RUN npm ci --omit=dev
 COPY src src
 RUN install --directory --owner=1000 --group=1000 node_modules/.cache/rolecall
 USER 1000:1000
-RUN node src/cli.ts --help && chmod --recursive a+rX node_modules/.cache/rolecall/*
+RUN node src/rolecall.js --help && chmod --recursive a+rX node_modules/.cache/rolecall/*
 
 FROM node:24-slim
 ENV NODE_ENV=production
@@ -25,5 +25,5 @@ STOPSIGNAL SIGTERM
 
 # No HEALTHCHECK: half of the commands end by themselves. Whoever runs `work` or `ops` asks /livez.
 # No npm either: it stands between the signal and the process, and exits before the jobs under way are done.
-ENTRYPOINT ["node", "src/cli.ts"]
+ENTRYPOINT ["node", "src/rolecall.js"]
 CMD ["--help"]

@@ -1,5 +1,3 @@
-import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
 import { runCommandLine, type Command, type CommandIo } from '#shared/runtime/command.ts';
 import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
 import { createLogger, logLevelOf, redact } from '#shared/runtime/logger.ts';
@@ -82,16 +80,6 @@ function stopSignal(): AbortSignal {
   return stop.signal;
 }
 
-/**
- * Most commands load over a thousand modules, which take a quarter of a second to compile. Node compares what it kept with the
- * source (Node.js docs: Module compile cache). Beside the dependencies, and not in the temporary folder, it is changed by nobody
- * who may not change the code. Where this user may not write, nothing is kept.
- */
-function keepCompiled(): void {
-  enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/rolecall'));
-}
-
-keepCompiled();
 outliveReader();
 process.exitCode = await main(process.argv.slice(2));
 // A connection to a server that is gone without a word would keep the process for minutes, once all is said.

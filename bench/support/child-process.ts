@@ -40,7 +40,7 @@ export function killChildren(): void {
 
 export function startChild(script: string, args: readonly string[], { env, outputFile }: ChildOptions): Child {
   const output = openSync(outputFile, 'w');
-  const preload = join(import.meta.dirname, 'leave-with-parent.ts');
+  const preload = join(import.meta.dirname, 'leave-with-parent.js');
   const child = spawn(process.execPath, ['--import', preload, script, ...args], {
     cwd: ROOT,
     env: { ...BASE, ...env },

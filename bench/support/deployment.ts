@@ -76,14 +76,14 @@ export async function openDeployment(
       await writeManifest({ path: manifestPath(name), name, tenants, endpoint: cognito.url, ...rest });
       for (const tenant of tenants) await cognito.addPool(poolOf(tenant));
     },
-    produce: (name) => start('src/cli.ts', ['produce'], { ROLECALL_MANIFEST: manifestPath(name) }).finished(),
+    produce: (name) => start('src/rolecall.js', ['produce'], { ROLECALL_MANIFEST: manifestPath(name) }).finished(),
     async startWorkers(count, concurrency) {
       const more = concurrency === undefined ? {} : { ROLECALL_CONCURRENCY: `${concurrency}` };
-      const workers = Array.from({ length: count }, () => start('src/cli.ts', ['work'], more));
+      const workers = Array.from({ length: count }, () => start('src/rolecall.js', ['work'], more));
       await Promise.all(workers.map((worker) => worker.untilSays(/"msg":"consuming"/)));
     },
     async startOps() {
-      const [, url = ''] = await start('src/cli.ts', ['ops']).untilSays(/"url":"([^"]+)","msg":"listening"/);
+      const [, url = ''] = await start('src/rolecall.js', ['ops']).untilSays(/"url":"([^"]+)","msg":"listening"/);
       return url;
     },
     startBaseline: (script, baseline) => start(`bench/baselines/${script}`, [JSON.stringify(baseline)]),

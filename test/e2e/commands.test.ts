@@ -27,14 +27,18 @@ test('every command explains itself, without any environment', async () => {
   }
 });
 
-test('what Node compiled is kept beside the dependencies', async () => {
-  const tell = `import { getCompileCacheDir } from 'node:module'; process.on('exit', () => console.error(getCompileCacheDir()));`;
+test('what Node compiled is kept beside the dependencies, and types are stripped once', async () => {
+  const tell = `import { getCompileCacheDir } from 'node:module';
+    process.on('exit', () => console.error(getCompileCacheDir(), process.moduleLoadList.join().includes('deps/amaro')));`;
   const env = {
     NODE_COMPILE_CACHE: undefined,
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tell)}`,
   };
+  await runCli(['gate', '--help'], { env });
   const { stderr } = await runCli(['gate', '--help'], { env });
-  expect(stderr).toContain(join(ROOT, 'node_modules/.cache/rolecall/'));
+  const [, directory, strips] = /^(\S+) (true|false)$/m.exec(stderr) ?? [];
+  expect(directory).toContain(join(ROOT, 'node_modules/.cache/rolecall/'));
+  expect(strips).toBe('false');
 });
 
 test.for<[mistake: string, command: string, said: RegExp]>([

@@ -8,7 +8,7 @@ import { people, POOL } from '../support/manifest.ts';
 import { AWS_KEY, describeOnBothPlatforms } from '../support/worker.ts';
 
 const SEEDS = 300;
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+const CLI = fileURLToPath(new URL('../../src/rolecall.js', import.meta.url));
 
 // One test on each backend, side by side: most of the time is waiting for locks to expire.
 describeOnBothPlatforms('workers that are killed one after another', (queueTest) => {

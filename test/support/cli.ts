@@ -33,7 +33,10 @@ export interface StartOptions {
 }
 
 /** The real command line as a child process. Its environment is what is given and no more. The caller disposes of it. */
-export function startCli(args: readonly string[], { env, script = 'src/cli.ts', endBy }: StartOptions): RunningProcess {
+export function startCli(
+  args: readonly string[],
+  { env, script = 'src/rolecall.js', endBy }: StartOptions,
+): RunningProcess {
   return startProcess(process.execPath, [script, ...args], env, endBy);
 }
 

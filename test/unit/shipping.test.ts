@@ -38,7 +38,7 @@ test('the image runs as a user by number, without npm, and is stopped by SIGTERM
   const valueOf = (word: string) => final.findLast((instruction) => instruction.word === word)?.value;
   expect(valueOf('USER')).toMatch(/^[1-9]\d*:[1-9]\d*$/);
   expect(valueOf('STOPSIGNAL')).toBe('SIGTERM');
-  expect(JSON.parse(valueOf('ENTRYPOINT') ?? '')).toEqual(['node', 'src/cli.ts']);
+  expect(JSON.parse(valueOf('ENTRYPOINT') ?? '')).toEqual(['node', 'src/rolecall.js']);
   expect(final.filter(({ word }) => word === 'RUN' || word === 'HEALTHCHECK')).toEqual([]);
 });
 
@@ -48,7 +48,9 @@ test('what the image finds compiled was compiled by its user, and is nobody’s 
     0,
     dockerfile.findLastIndex(({ word }) => word === 'FROM'),
   );
-  const compiles = stage.findIndex(({ word, value }) => word === 'RUN' && value.startsWith('node src/cli.ts --help'));
+  const compiles = stage.findIndex(
+    ({ word, value }) => word === 'RUN' && value.startsWith('node src/rolecall.js --help'),
+  );
   expect(stage.slice(0, compiles).findLast(({ word }) => word === 'USER')?.value).toBe(last('USER'));
   const copied = dockerfile.filter(({ word, value }) => word === 'COPY' && value.startsWith('--from=compiled'));
   // No --chown, so it is root's.
