@@ -7,7 +7,7 @@ import { isDatabaseAway } from './grants/database-errors.ts';
 import { LOCK_PATIENCE } from './grants/lock-grants.ts';
 import { placeOf } from './grants/grants-place.ts';
 import { quotedTable } from './grants/table-layout.ts';
-import { rowsOf } from './grants/write-grants.ts';
+import { rowsOf } from './grants/wanted-rows.ts';
 import type { Outcome } from './outcome.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Uuid } from '#shared/contract/ids.ts';
+import { roleIdKey, Uuid } from '#shared/contract/ids.ts';
 import type { Role } from '#shared/contract/roles.ts';
 import type { FileDraft, Header, HeaderDraft, HeaderKey, RoleDraft } from './draft-file.ts';
 import type { TenantDraft } from './draft-tenant.ts';
@@ -85,7 +85,7 @@ function reportRepeatedRoles(drafts: readonly RoleDraft[], report: Report): void
   const names = new Map<string, Place>();
   for (const { place, role } of drafts) {
     if (role === undefined) continue;
-    const sameId = role.id === undefined ? undefined : placeBefore(ids, role.id, place);
+    const sameId = role.id === undefined ? undefined : placeBefore(ids, roleIdKey(role.id), place);
     if (sameId)
       report({ ...place, message: `roles: this role has the same id as the one at ${describePlace(sameId)}` });
     const sameName = placeBefore(names, role.name, place);

@@ -19,9 +19,16 @@ const Identifier = z
     'expected a name as PostgreSQL stores it, without quotes and schema: 1 to 63 of letters, digits, "_", "$", "-"',
   );
 
-/** PostgreSQL casts the text to the type of the column. */
-export const ColumnValue = z.union([z.string().trim().min(1).max(200), z.int().transform(String)], {
-  error: 'expected a text of 1 to 200 characters, or a whole number',
+/** PostgreSQL casts the text to the type of the column. It takes no NUL, and nobody means another control character. */
+const Text = z
+  .string()
+  .trim()
+  .min(1)
+  .max(200)
+  .refine((text) => !/\p{Cc}/u.test(text));
+
+export const ColumnValue = z.union([Text, z.int().transform(String)], {
+  error: 'expected a text of 1 to 200 characters, without control characters, or a whole number',
 });
 
 const Columns = z.strictObject({

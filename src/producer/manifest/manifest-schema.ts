@@ -10,13 +10,16 @@ export const RoleKey = z
   .string()
   .regex(/^[A-Za-z0-9][\w.-]{0,62}$/, 'expected 1 to 63 of letters, digits, ".", "_", "-" as the key of a role');
 
+const NO_NUL = 'expected a text without the character NUL, which PostgreSQL does not take';
+const PostgresText = z.string().refine((text) => !text.includes('\0'), NO_NUL);
+
 export const RoleEntry = z
   .strictObject({
     id: ColumnValue.pipe(RoleId)
       .optional()
       .describe('The id of the role in the table of roles: a UUID, unless all tenants have tables of their own.'),
-    name: z.string().trim().min(1).max(100).describe('The name of the role, for people.'),
-    description: z.string().default('').describe('What the role is for.'),
+    name: PostgresText.trim().min(1).max(100).describe('The name of the role, for people.'),
+    description: PostgresText.default('').describe('What the role is for.'),
   })
   .describe('A role that seeds can hold.');
 

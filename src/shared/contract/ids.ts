@@ -32,24 +32,17 @@ export type SeedId = z.infer<typeof SeedId>;
 /** `guid`, not `uuid`: ids that an application chose long ago need not carry RFC 9562's version and variant bits. */
 export const Uuid = z.guid('expected a UUID').toLowerCase();
 
-/** As text, whatever the type of the column that holds it; a UUID in lower case, so that one role is one text. */
-export const RoleId = z
-  .string()
-  .trim()
-  .min(1)
-  .max(200)
-  .transform((id) => Uuid.safeParse(id).data ?? id)
-  .brand<'RoleId'>();
+/** As text, whatever the type of the column that holds it, and as it was written: a text column may hold UUIDs in capitals. */
+export const RoleId = z.string().trim().min(1).max(200).brand<'RoleId'>();
 export type RoleId = z.infer<typeof RoleId>;
 
-/** Within which a role is held (a site, a project), as text; what it means is the application's business. */
-export const Scope = z
-  .string()
-  .trim()
-  .min(1)
-  .max(200)
-  .transform((scope) => Uuid.safeParse(scope).data ?? scope)
-  .brand<'Scope'>();
+/** Two ids with the same key are one role in a column of type uuid. */
+export function roleIdKey(id: RoleId): string {
+  return Uuid.safeParse(id).data ?? id;
+}
+
+/** Within which a role is held (a site, a project), as text, as it was written; what it means is the application's business. */
+export const Scope = z.string().trim().min(1).max(200).brand<'Scope'>();
 export type Scope = z.infer<typeof Scope>;
 
 /** Cognito's own user id. `guid`: newer pools set variant bits that `z.uuid()` refuses (uuidjs/uuid#936). */

@@ -36,11 +36,22 @@ export function redact(text: string): string {
     );
 }
 
-/** What may be said of a third party's error: its class and codes, and where its maintainers find the request. */
+/**
+ * What may be said of a third party's error: its class and codes, where its maintainers find the request, and of PostgreSQL's
+ * the constraint and the column, which are names and no data.
+ */
 export function describeError(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof Error)) return { name: typeof error };
-  const { code, $metadata } = error as { code?: unknown; $metadata?: { httpStatusCode?: number; requestId?: string } };
-  return { name: error.name, code, status: $metadata?.httpStatusCode, requestId: $metadata?.requestId };
+  const { code, constraint, column, $metadata } = error as ThirdPartyError;
+  const { httpStatusCode: status, requestId } = $metadata ?? {};
+  return { name: error.name, code, constraint, column, status, requestId };
+}
+
+interface ThirdPartyError extends Error {
+  readonly code?: unknown;
+  readonly constraint?: unknown;
+  readonly column?: unknown;
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
 }
 
 function toStderr(line: string): void {

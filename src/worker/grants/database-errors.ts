@@ -10,6 +10,8 @@ export const REASON_BY_SQLSTATE = {
   '57': 'database-unavailable', // the server is shutting down or starting
   '58': 'database-unavailable', // I/O errors
   '25006': 'database-unavailable', // a standby: a failover is under way
+  '25P03': 'database-unavailable', // the session or the transaction took too long
+  '25P04': 'database-unavailable',
   '28': 'database-refused',
   '3D000': 'database-refused', // no such database
   '42P01': 'grants-table-missing',
@@ -18,6 +20,8 @@ export const REASON_BY_SQLSTATE = {
   '42501': 'grants-not-writable',
   '23503': 'role-unknown',
   '42P10': 'grants-table-missing', // no unique constraint that fits: not the tables that rolecall migrates
+  '0A': 'grants-refused', // the table has a rule, say
+  '55000': 'grants-refused', // it is a view that takes no rows
   '22': 'grants-refused',
   '23': 'grants-refused',
   '42': 'grants-refused',
@@ -34,6 +38,7 @@ export function classifyDatabaseError(error: unknown): Reason {
   if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) {
     return REASONS_BY_SQLSTATE.get(code) ?? REASONS_BY_SQLSTATE.get(code.slice(0, 2)) ?? 'unexpected';
   }
+  if (isUntrusted(error)) return 'database-refused';
   return isLostConnection(error) ? 'database-unavailable' : 'unexpected';
 }
 
@@ -45,6 +50,15 @@ export function isDatabaseAway(error: unknown): boolean {
   const reason = classifyDatabaseError(error);
   const isStatement = error instanceof Error && 'code' in error && error.code === '57014';
   return (reason === 'database-unavailable' || reason === 'database-refused') && !isStatement;
+}
+
+/** TLS that PostgreSQL does not speak (pg: lib/connection.js), or a certificate that OpenSSL does not trust (Node.js docs: TLS, X509 certificate error codes). */
+function isUntrusted({ message, ...error }: Error & { code?: unknown }): boolean {
+  if (/does not support SSL connections/.test(message)) return true;
+  return (
+    typeof error.code === 'string' &&
+    /CERT|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)$/.test(error.code)
+  );
 }
 
 /**

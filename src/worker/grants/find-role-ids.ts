@@ -1,9 +1,9 @@
 import { raw, sql, type EntityManager } from '@mikro-orm/postgresql';
-import { RoleId } from '#shared/contract/ids.ts';
+import type { RoleId } from '#shared/contract/ids.ts';
 import type { SeedRole } from '#shared/contract/roles.ts';
 import { quoted, quotedTable } from './table-layout.ts';
 import type { MappedGrants } from './table-layouts.ts';
-import type { RoleToGrant } from './write-grants.ts';
+import type { RoleToGrant } from './wanted-rows.ts';
 
 export type RolesFound =
   | { readonly kind: 'found'; find(role: SeedRole): RoleToGrant }
@@ -16,25 +16,27 @@ export async function findRoleIds(
   wanted: readonly SeedRole[],
 ): Promise<RolesFound> {
   const { roles: place } = grants.table;
-  if (place === undefined) return { kind: 'found', find: (role) => withId(role, role.id) };
+  if (place === undefined) return { kind: 'found', find: (role) => withId(role, role.id ?? null) };
   const from = quotedTable(place.schema ?? grants.schema, place.table);
   const [id, name] = [quoted(place.id), quoted(place.name)];
   const names = [...new Set(wanted.map(nameOf))];
-  const rows = await tx.execute<{ name: string; id: string }[]>(sql`
+  const rows = await tx.execute<{ name: string; id: string | null }[]>(sql`
     select ${raw(name)}::text as name, ${raw(id)}::text as id from ${raw(from)} where ${raw(name)}::text in (${names})`);
   const known = Map.groupBy(rows, (row) => row.name);
   const fixes = names.flatMap((each) => {
     const count = known.get(each)?.length ?? 0;
     if (count === 0) return [`insert into ${from} (${name}) values (${literal(each)}); (and what else a role needs)`];
-    return count === 1 ? [] : [`Keep one row of ${from} whose ${name} is ${literal(each)}: there are ${count}.`];
+    if (count > 1) return [`Keep one row of ${from} whose ${name} is ${literal(each)}: there are ${count}.`];
+    return known.get(each)?.[0]?.id == null ? [`update ${from} set ${id} = … where ${name} = ${literal(each)};`] : [];
   });
   if (fixes.length > 0) return { kind: 'unknown', fix: fixes.join(' ') };
-  return { kind: 'found', find: (role) => withId(role, known.get(nameOf(role))?.[0]?.id) };
+  return { kind: 'found', find: (role) => withId(role, known.get(nameOf(role))?.[0]?.id ?? null) };
 }
 
-/** The manifest has all ids, or the table has exactly one for each name. */
-function withId(role: SeedRole, id: string | undefined): RoleToGrant {
-  return { id: RoleId.parse(id), scope: role.scope ?? null };
+/** The manifest has all ids, or the table has exactly one for each name; that one is taken as it stands there. */
+function withId({ key, scope }: SeedRole, id: string | null): RoleToGrant {
+  if (id === null) throw new TypeError(`the role ${key} has no id`);
+  return { id: id as RoleId, scope: scope ?? null };
 }
 
 function nameOf({ name, key }: SeedRole): string {

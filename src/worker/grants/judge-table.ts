@@ -34,6 +34,11 @@ export function judgeTable(schema: string, mapping: GrantsTable, facts: TableFac
       constants: Object.entries(constants).map(([name, value]) => ({ ...column(name), value })),
       arbiters: coverGrants(key, facts.uniqueIndexes),
       roleKeys: facts.foreignKeys.filter((each) => each.columns.includes(roleId)).map(({ name }) => name),
+      idIsUnique: facts.uniqueIndexes.some(
+        (index) => index.predicate === 'all' && index.columns.length === 1 && index.columns[0] === id,
+      ),
+      isPlain: facts.isPlain,
+      isDeferred: facts.isDeferred,
     },
   };
 }
@@ -68,7 +73,7 @@ function unsuitable(table: string, mapping: GrantsTable, facts: TableFacts): str
   const names = filled(mapping);
   const holdsUuid = (name: string | undefined) => {
     const column = name === undefined ? undefined : find(facts, name);
-    return column === undefined || column.isText || column.type === 'uuid';
+    return column === undefined || column.isText || column.baseType === 'uuid';
   };
   const required = facts.columns?.filter((column) => column.required && !names.has(column.name)) ?? [];
   return [

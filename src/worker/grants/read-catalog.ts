@@ -8,13 +8,20 @@ export interface TableFacts {
   readonly columns: readonly ColumnFacts[] | null;
   readonly uniqueIndexes: readonly UniqueIndex[];
   readonly foreignKeys: readonly { readonly name: string; readonly columns: readonly string[] }[];
+  /** Not a view nor partitioned, and without triggers and rules for a row that is inserted. */
+  readonly isPlain: boolean;
+  /** Some constraint waits for the commit. */
+  readonly isDeferred: boolean;
 }
 
 export interface ColumnFacts {
   readonly name: string;
   /** Fit for a cast: without a length, at which a cast would cut in silence. */
   readonly type: string;
+  /** That of a domain; else the type itself. */
+  readonly baseType: string;
   readonly isText: boolean;
+  /** Neither a default nor a trigger may fill it. */
   readonly required: boolean;
   readonly mayRead: boolean;
   readonly mayWrite: boolean;
@@ -41,17 +48,22 @@ export interface TableToRead {
 /** Asks for no privilege: everybody may read the catalog. */
 export async function readCatalog(em: EntityManager, wanted: TableToRead): Promise<TableFacts> {
   const { schema, table, scope = '' } = wanted;
-  const [found] = await em.execute<{ user: string; exists: boolean; usable: boolean | null; oid: string | null }[]>(sql`
+  const [found] = await em.execute<Found[]>(sql`
     select current_user::text as "user", n.oid is not null as exists, has_schema_privilege(n.oid, 'usage') as usable,
-           c.oid::text as oid
+           c.oid::text as oid,
+           coalesce(c.relkind = 'r' and not c.relhasrules and not exists (
+             select from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal and t.tgenabled <> 'D' and t.tgtype & ${ON_INSERT} > 0
+           ), false) as "isPlain",
+           exists (select from pg_constraint k where k.conrelid = c.oid and k.condeferred) as "isDeferred"
     from (select) as one
     left join pg_namespace n on n.nspname = ${schema}
     left join pg_class c on c.relnamespace = n.oid and c.relname = ${table} and c.relkind in ('r', 'p', 'v', 'f')`);
-  const { user = '', exists = false, usable = false, oid = null } = found ?? {};
+  const { user = '', exists = false, usable = false, oid = null, isPlain = false, isDeferred = false } = found ?? {};
   const schemaFacts = { exists, usable: usable === true };
   // Without USAGE on the schema nothing in it can be used, and asking about its sequences would fail.
   if (oid === null || !schemaFacts.usable) {
-    return { user, schema: schemaFacts, columns: oid === null ? null : [], uniqueIndexes: [], foreignKeys: [] };
+    const columns = oid === null ? null : [];
+    return { user, schema: schemaFacts, columns, uniqueIndexes: [], foreignKeys: [], isPlain, isDeferred };
   }
   return {
     user,
@@ -59,24 +71,44 @@ export async function readCatalog(em: EntityManager, wanted: TableToRead): Promi
     columns: await readColumns(em, oid),
     uniqueIndexes: await readUniqueIndexes(em, oid, scope),
     foreignKeys: await readForeignKeys(em, oid),
+    isPlain,
+    isDeferred,
   };
 }
+
+interface Found extends Pick<TableFacts, 'user' | 'isPlain' | 'isDeferred'> {
+  readonly exists: boolean;
+  readonly usable: boolean | null;
+  readonly oid: string | null;
+}
+
+/** Bits of `tgtype` (PostgreSQL: src/include/catalog/pg_trigger.h). */
+const ON_INSERT = 4;
+const BEFORE_EACH_ROW_ON_INSERT = 1 | 2 | ON_INSERT;
 
 function readColumns(em: EntityManager, oid: string): Promise<ColumnFacts[]> {
   // Type modifier −1, not null: null makes `character` of a char(n), which is a char(1).
   return em.execute<ColumnFacts[]>(sql`
-    select a.attname::text as name, format_type(a.atttypid, -1) as type, t.typcategory = 'S' as "isText",
-           a.attnotnull and not a.atthasdef and a.attidentity = '' and a.attgenerated = '' as required,
+    select a.attname::text as name, format_type(a.atttypid, -1) as type,
+           format_type(coalesce(nullif(t.typbasetype, 0), a.atttypid), -1) as "baseType", t.typcategory = 'S' as "isText",
+           a.attnotnull and not a.atthasdef and a.attidentity = '' and a.attgenerated = '' and t.typdefault is null and not exists (
+             select from pg_trigger g where g.tgrelid = a.attrelid and not g.tgisinternal and g.tgenabled <> 'D'
+               and g.tgtype & ${BEFORE_EACH_ROW_ON_INSERT} = ${BEFORE_EACH_ROW_ON_INSERT}
+           ) as required,
            has_column_privilege(a.attrelid, a.attnum, 'select') as "mayRead",
            has_column_privilege(a.attrelid, a.attnum, 'insert') as "mayWrite",
-           case when a.attidentity = '' and not has_sequence_privilege(s.sequence, 'usage') then s.sequence end as "deniedSequence"
+           (
+             select format('%I.%I', n.nspname, s.relname)
+             from pg_attrdef d
+             join pg_depend u on u.classid = 'pg_attrdef'::regclass and u.objid = d.oid and u.refclassid = 'pg_class'::regclass
+             join pg_class s on s.oid = u.refobjid
+             join pg_namespace n on n.oid = s.relnamespace
+             where d.adrelid = a.attrelid and d.adnum = a.attnum
+               and case when s.relkind = 'S' then not has_sequence_privilege(s.oid, 'usage, update') end
+             limit 1
+           ) as "deniedSequence"
     from pg_attribute a
     join pg_type t on t.oid = a.atttypid
-    join pg_class c on c.oid = a.attrelid
-    join pg_namespace n on n.oid = c.relnamespace
-    cross join lateral (
-      select case when a.atthasdef then pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname) end as sequence
-    ) s
     where a.attrelid = ${oid}::oid and a.attnum > 0 and not a.attisdropped
     order by a.attnum`);
 }

@@ -21,6 +21,12 @@ export interface TableLayout {
   readonly arbiters: { readonly unscoped: string | null; readonly scoped: string | null };
   /** The foreign keys that a role must satisfy; any other is about the user, the scope or a constant. */
   readonly roleKeys: readonly string[];
+  /** A unique index stops an id that is taken. */
+  readonly idIsUnique: boolean;
+  /** No trigger, rule or partition has a say in what becomes of a row. */
+  readonly isPlain: boolean;
+  /** Some constraint waits for the commit. */
+  readonly isDeferred: boolean;
 }
 
 export function quoted(name: string): string {
@@ -47,5 +53,8 @@ export function managedLayout(schema: string): TableLayout {
     constants: [],
     arbiters: { unscoped: '("tenant_id", "user_id", "role_id")', scoped: null },
     roleKeys: ['user_role_role_id_foreign'],
+    idIsUnique: true,
+    isPlain: true,
+    isDeferred: false,
   };
 }

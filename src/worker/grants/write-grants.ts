@@ -1,24 +1,13 @@
-import { createHash } from 'node:crypto';
 import { raw, sql, type EntityManager } from '@mikro-orm/postgresql';
-import type { RoleId, Scope, SeedId } from '#shared/contract/ids.ts';
+import type { SeedId } from '#shared/contract/ids.ts';
 import { lockGrants } from './lock-grants.ts';
-import type { GrantsWritten, MadeGrant, WantedGrants } from './grant-store.ts';
-import type { Column, TableLayout } from './table-layout.ts';
-
-export interface RoleToGrant {
-  readonly id: RoleId;
-  readonly scope: Scope | null;
-}
-
-export type GrantsToWrite = Pick<WantedGrants, 'run' | 'seedId' | 'sub' | 'mode'> & {
-  /** As the table is to hold it, if it has a column for it. */
-  readonly tenant: string;
-  readonly roles: readonly RoleToGrant[];
-};
+import type { GrantsFailed, GrantsWritten, MadeGrant } from './grant-store.ts';
+import type { TableLayout } from './table-layout.ts';
+import { asTable, cast, isGrant, rowsOf, type GrantRow, type GrantsToWrite } from './wanted-rows.ts';
 
 /**
- * Makes the grants of some seeds, no two of one holder, and looks whether they are held afterwards: a trigger or a stricter
- * index may swallow a row without a word. Throws what PostgreSQL throws.
+ * Makes the grants of some seeds, no two of one holder, and looks whether they are held afterwards: a trigger may swallow a
+ * row, or change it, without a word. Throws what PostgreSQL throws.
  *
  * The id of a new row is derived from the seed: whoever comes back after a crash can tell the grants this seed made from
  * those that somebody else made, and the audit trail misses none. A table that generates its ids itself has no such mark:
@@ -29,20 +18,24 @@ export async function writeGrants(
   layout: TableLayout,
   wanted: readonly GrantsToWrite[],
 ): Promise<GrantsWritten> {
-  await lockGrants(tx, layout, wanted);
   const rows = wanted.flatMap(rowsOf);
+  await lockGrants(tx, layout, rows);
   const made: MadeGrant[] = [];
   for (const scoped of [false, true]) {
     const group = rows.filter(({ scope }) => (scope !== null) === scoped);
     if (group.length === 0) continue;
     const written = await writeGroup(tx, layout, group, scoped);
-    if (written === null) return NOT_HELD;
+    if (written === null) return notHeld(layout);
     made.push(...written);
   }
+  if (layout.isDeferred) await tx.execute(sql`set constraints all immediate`); // a commit could not tell whose fault it is
   return { kind: 'written', made };
 }
 
-const NOT_HELD = { kind: 'failed', reason: 'grants-refused', cause: 'the grant is not held afterwards' } as const;
+function notHeld({ table }: TableLayout): GrantsFailed {
+  const fix = `A trigger or a rule of ${table} keeps the row out, or makes another one of it: let it in as it is.`;
+  return { kind: 'failed', reason: 'grants-refused', cause: 'the grant is not held afterwards', fix };
+}
 
 /** Grants that are all within a scope, or all without: unique indexes tell the two apart. `null`: one is not held. */
 async function writeGroup(
@@ -52,67 +45,51 @@ async function writeGroup(
   scoped: boolean,
 ): Promise<MadeGrant[] | null> {
   const { table, role, scope, id } = layout;
-  // The limit says how many there are: PostgreSQL would guess 100, and rather read a whole table than look so often.
-  const rows = sql`(
-      select * from jsonb_to_recordset(${JSON.stringify(group)}::jsonb)
-      as wanted(seed bigint, "user" text, tenant text, role text, scope text, id text, "anyRole" boolean)
-      limit ${group.length}
-    ) wanted`;
-  const held = heldAlready(layout, scoped);
   const target = scoped ? layout.arbiters.scoped : layout.arbiters.unscoped;
-  const added = await tx.execute<FoundGrant[]>(sql`
-    with added as (
-      insert into ${raw(table)} as held (${raw(columnsOf(layout).join(', '))})
-      select ${valuesOf(layout)} from ${rows}
-      where not ${held}
-      order by wanted."user", wanted.tenant, wanted.role, wanted.scope
-      on conflict ${raw(target ?? '')} do nothing
-      returning ${raw(
-        keyColumnsOf(layout)
-          .map((name) => `held.${name}`)
-          .join(', '),
-      )}
-    )
-    select wanted.seed, held.${raw(role.name)}::text as role, ${scope === null ? sql`null` : sql`held.${raw(scope.name)}::text`} as scope
-    from added held join (select distinct wanted.seed, wanted."user", wanted.tenant from ${rows}) wanted
-      on ${isHolder(layout)}`);
-  if (added.length === group.length) return added.map(toMadeGrant);
-
+  const isThis = isGrant(layout, scoped);
+  const isThisOrAny = isGrant(layout, scoped, { orAnyRole: true });
   const mine =
-    id === null
-      ? sql`false`
-      : sql`exists (select from ${raw(table)} own where own.${raw(id.name)} = ${cast('id', id)})`;
-  const found = await tx.execute<(FoundGrant & { held: boolean; mine: boolean })[]>(
-    sql`select wanted.seed, wanted.role, wanted.scope, ${held} as held, ${mine} as mine from ${rows}`,
-  );
-  if (found.some((grant) => !grant.held)) return null;
-  return (id === null ? added : found.filter((grant) => grant.mine)).map(toMadeGrant);
+    id === null ? sql`false` : sql`exists (select from ${raw(table)} held where ${isThis} and ${hasId(layout)})`;
+  const keys = raw(keyColumnsOf(layout).join(', '));
+  const rows = await tx.execute<WrittenRow[]>(sql`
+    with wanted as materialized (
+      select *, not exists (select from ${raw(table)} held where ${isThisOrAny}) as lacking from ${asTable(group)} wanted
+    ), added as (
+      insert into ${raw(table)} (${raw(columnsOf(layout).join(', '))})
+      select distinct on (${keyValuesOf(layout)}) ${valuesOf(layout)} from wanted where lacking
+      order by ${keyValuesOf(layout)}
+      ${target === null ? sql`` : sql`on conflict ${raw(target)} do nothing`}
+      returning ${keys}
+    )
+    select wanted.at, wanted.seed, ${cast('role', role)}::text as role,
+           ${scope === null ? sql`null` : sql`${cast('scope', scope)}::text`} as scope, wanted.lacking,
+           held.${raw(role.name)} is not null as added, not wanted.lacking and ${mine} as mine
+    from wanted left join (select * from added) held on ${isThis}`);
+  const lacking = rows.filter((row) => row.lacking);
+  const isSure = layout.isPlain && lacking.every(({ added }) => added);
+  if (!isSure && lacking.length > 0) {
+    const [{ missing } = { missing: true }] = await tx.execute<{ missing: boolean }[]>(sql`
+      select exists (
+        select from ${asTable(lacking.flatMap(({ at }) => group[at] ?? []))} wanted
+        where not exists (select from ${raw(table)} held where ${isThis})
+      ) as missing`);
+    if (missing) return null;
+  }
+  return rows.filter(({ added, mine: isMine }) => added || isMine).map(toMadeGrant);
 }
 
-type FoundGrant = Omit<MadeGrant, 'seedId'> & { readonly seed: string };
+interface WrittenRow extends Omit<MadeGrant, 'seedId'> {
+  readonly at: number;
+  readonly seed: string;
+  /** It was missing when this began; for a bootstrap, any role was. */
+  readonly lacking: boolean;
+  readonly added: boolean;
+  /** An attempt before this one made it. */
+  readonly mine: boolean;
+}
 
-function toMadeGrant({ seed, role, scope }: FoundGrant): MadeGrant {
+function toMadeGrant({ seed, role, scope }: WrittenRow): MadeGrant {
   return { seedId: Number(seed) as SeedId, role, scope }; // what was sent comes back
-}
-
-/** `anyRole`: any within the scope will do, since somebody has decided already what the user may. */
-function heldAlready(layout: TableLayout, scoped: boolean) {
-  const { table, role, scope } = layout;
-  const conditions = [
-    isHolder(layout),
-    ...(scope
-      ? [scoped ? sql`held.${raw(scope.name)} = ${cast('scope', scope)}` : sql`held.${raw(scope.name)} is null`]
-      : []),
-    sql`(wanted."anyRole" or held.${raw(role.name)} = ${cast('role', role)})`,
-  ];
-  const all = conditions.reduce((left, right) => sql`${left} and ${right}`);
-  return sql`exists (select from ${raw(table)} held where ${all})`;
-}
-
-/** The row is of the same user and tenant. */
-function isHolder({ user, tenant }: TableLayout) {
-  const sameUser = sql`held.${raw(user.name)} = ${cast('user', user)}`;
-  return tenant ? sql`${sameUser} and held.${raw(tenant.name)} = ${cast('tenant', tenant)}` : sameUser;
 }
 
 function keyColumnsOf({ user, role, tenant, scope }: TableLayout): string[] {
@@ -123,35 +100,38 @@ function columnsOf(layout: TableLayout): string[] {
   return [...keyColumnsOf(layout), ...[layout.id, ...layout.constants].flatMap((column) => column?.name ?? [])];
 }
 
-/** In the order of the columns. */
-function valuesOf({ user, role, tenant, scope, id, constants }: TableLayout) {
+/** In the order of the columns, which is the order in which everybody inserts. */
+function keyValuesOf({ user, role, tenant, scope }: TableLayout) {
   const values = [
     cast('user', user),
     cast('role', role),
     ...(tenant ? [cast('tenant', tenant)] : []),
     ...(scope ? [cast('scope', scope)] : []),
-    ...(id ? [cast('id', id)] : []),
-    ...constants.map(({ type, value }) => sql`${value}::${raw(type)}`),
   ];
   return values.reduce((left, right) => sql`${left}, ${right}`);
 }
 
-function cast(key: 'user' | 'tenant' | 'role' | 'scope' | 'id', { type }: Column) {
-  return sql`wanted.${raw(`"${key}"`)}::${raw(type)}`;
+function valuesOf(layout: TableLayout) {
+  const values = [
+    keyValuesOf(layout),
+    ...(layout.id ? [idOf(layout)] : []),
+    ...layout.constants.map(({ type, value }) => sql`${value}::${raw(type)}`),
+  ];
+  return values.reduce((left, right) => sql`${left}, ${right}`);
 }
 
-type GrantRow = ReturnType<typeof rowsOf>[number];
-
-/** One for each grant of a seed. */
-export function rowsOf(seed: GrantsToWrite) {
-  const { seedId, sub, tenant, mode, roles } = seed;
-  const common = { seed: seedId, user: sub, tenant, anyRole: mode === 'bootstrap' };
-  return roles.map((role) => ({ ...common, id: grantId(seed, role), role: role.id, scope: role.scope }));
+function hasId({ id }: TableLayout) {
+  return id === null ? sql`false` : sql`held.${raw(id.name)} = ${cast('id', id)}`;
 }
 
-/** A version 8 UUID (RFC 9562: custom) over run, seed, role and scope. */
-function grantId({ run, seedId }: GrantsToWrite, { id, scope }: RoleToGrant): string {
-  const source = [run, seedId, id, ...(scope === null ? [] : [scope])].join(':');
-  const hex = createHash('sha256').update(source).digest('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+/**
+ * The derived id may be taken by another grant, where that row was changed since or the ledger counts anew after a restore.
+ * Without an index it may be there twice, and nobody looks.
+ */
+function idOf(layout: TableLayout) {
+  const { table, id } = layout;
+  if (id === null) return sql`null`;
+  if (!layout.idIsUnique) return cast('id', id);
+  return sql`case when exists (select from ${raw(table)} held where ${hasId(layout)})
+      then gen_random_uuid()::text::${raw(id.type)} else ${cast('id', id)} end`;
 }

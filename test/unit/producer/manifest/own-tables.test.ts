@@ -77,7 +77,7 @@ test.for<[why: string, text: string, problem: RegExp]>([
   [
     'a constant that is a list',
     withTable('{ name: t, constants: { a: [] } }'),
-    /^9:49 tenants\[0\]\.grants\.table\.constants\.a: expected a text of 1 to 200 characters, or a whole number$/,
+    /^9:49 tenants\[0\]\.grants\.table\.constants\.a: expected a text of 1 to 200 characters, without control characters, or a whole number$/,
   ],
   [
     'a value for a column that is not named',

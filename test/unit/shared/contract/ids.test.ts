@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Email, emailKey, ReleaseId, RoleId, Sub, TenantId } from '#shared/contract/ids.ts';
+import { Email, emailKey, ReleaseId, RoleId, roleIdKey, Sub, TenantId } from '#shared/contract/ids.ts';
 
 test.for([
   ['a quote, which would end the filter', 'ada"@example.org'],
@@ -45,8 +45,11 @@ test('subs of newer pools are accepted, whose variant bits are not those of the 
   expect(Sub.safeParse('26a2b2d4-10c1-70f8-1a4e-9b3c5d7e0f01').success).toBe(true);
 });
 
-test('a role id is compared in lower case', () => {
-  expect(RoleId.parse('64D3145B-034C-4328-B637-8EB54313B7C5')).toBe('64d3145b-034c-4328-b637-8eb54313b7c5');
+test('a role id stays as it was written; as a UUID it is the same in capitals', () => {
+  const [capitals, small] = ['64D3145B-034C-4328-B637-8EB54313B7C5', '64d3145b-034c-4328-b637-8eb54313b7c5'];
+  expect(RoleId.parse(` ${capitals} `)).toBe(capitals);
+  expect(roleIdKey(RoleId.parse(capitals))).toBe(roleIdKey(RoleId.parse(small)));
+  expect(roleIdKey(RoleId.parse('R-7'))).not.toBe(roleIdKey(RoleId.parse('r-7')));
 });
 
 test('neither a tenant nor a release is named by an email with spaces, or by nothing', () => {
