@@ -26,7 +26,11 @@ export async function findRoleIds(
   const fixes = names.flatMap((each) => {
     const count = known.get(each)?.length ?? 0;
     if (count === 0) return [`insert into ${from} (${name}) values (${literal(each)}); (and what else a role needs)`];
-    if (count > 1) return [`Keep one row of ${from} whose ${name} is ${literal(each)}: there are ${count}.`];
+    if (count > 1) {
+      return [
+        `Keep one row of ${from} whose ${name} is ${literal(each)}: there are ${count}. (or leave out grants.table.roles, and give the role its id in the manifest)`,
+      ];
+    }
     return known.get(each)?.[0]?.id == null ? [`update ${from} set ${id} = … where ${name} = ${literal(each)};`] : [];
   });
   if (fixes.length > 0) return { kind: 'unknown', fix: fixes.join(' ') };
