@@ -162,5 +162,5 @@ function classifyErrno(code: string): Reason | null {
     return 'endpoint-refused';
   }
   if (code === 'ETIMEDOUT') return 'timeout';
-  return /^E(?!RR_)[A-Z_]+$/.test(code) ? 'network' : null;
+  return /^(E(?!RR_)|HPE_)[A-Z_]+$/.test(code) ? 'network' : null; // HPE: what came was no HTTP, as of a proxy that breaks
 }

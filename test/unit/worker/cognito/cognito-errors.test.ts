@@ -51,6 +51,7 @@ test.for<[what: string, error: Thrown, reason: Reason]>([
   ['a name that does not resolve', { code: 'ENOTFOUND' }, 'network'],
   ['DNS is away', { code: 'EAI_AGAIN' }, 'network'],
   ['nobody listens', { code: 'ECONNREFUSED' }, 'network'],
+  ['an answer that is no HTTP', { code: 'HPE_INVALID_CONSTANT' }, 'network'],
   ['no file descriptors', { code: 'EMFILE' }, 'network'],
   ['a TLS handshake that fails', { code: 'EPROTO' }, 'network'],
   ['the time-out of a request', { name: 'TimeoutError', code: 'ETIMEDOUT' }, 'timeout'],
