@@ -22,8 +22,11 @@ export interface CognitoDirectoryDeps {
 
 /** For all requests of one lookup: a chain of tokens that never ends must not hold a worker's slot for ever. */
 const LOOKUP_DEADLINE_MS = 20_000;
-/** For a slot of the second look, which nobody reserved. It holds a worker's slot meanwhile, so beyond it the seed comes back. */
-const SECOND_LOOK_PATIENCE_MS = 300;
+/**
+ * For a slot of the second look, which nobody reserved. It holds a worker's slot meanwhile, so beyond it the seed comes back. As
+ * far as walks look ahead, which want the same slots: with less patience, three walks leave it none.
+ */
+const SECOND_LOOK_PATIENCE_MS = 500;
 /** Of those, how many are known as not found by AdminGetUser when they come back; the others are asked for again. */
 const MAX_KNOWN_NOT_GOT = 10_000;
 
