@@ -13,8 +13,8 @@ const HUNDRED = { domain: 'own/eu-west-2/user-list', perSecond: 100 };
 /** The second slot is beyond the horizon, so who asks for it is parked. */
 const ONE = { domain: 'own/eu-west-2/user-list', perSecond: 1 };
 
-const seed = (id: number, tenant = 'flip'): Waiting => ({
-  run: RunId.parse(1),
+const seed = (id: number, tenant = 'flip', run = 1): Waiting => ({
+  run: RunId.parse(run),
   seedId: SeedId.parse(id),
   tenant: TenantId.parse(tenant),
 });
@@ -179,6 +179,62 @@ function suite(kind: 'redis' | 'postgres') {
     expect([4, 6]).toContain(Number(last?.seedId));
     await book.leave(last ? [last] : []);
     expect((await book.upNext()).parked).toEqual([]);
+  });
+
+  test.for([
+    ['one by one', 'its next seed', 1],
+    ['one by one', 'a newer run', 2],
+    ['as a tenant', 'its next seed', 1],
+    ['as a tenant', 'a newer run', 2],
+  ] as const)(
+    'whoever leaves %s gives its turns back, and %s waits for none of them',
+    async ([how, , run], { book }) => {
+      await reserveOrPark(book, HUNDRED, seed(9_999));
+      const inDomain = (waiting: Waiting) => ({ ...waiting, domain: HUNDRED.domain });
+      const large = Array.from({ length: 60 }, (_, n) => inDomain(seed(n + 1)));
+      for (const each of large) await book.park(each);
+      for (let n = 1; n <= 60; n += 1) await book.park(inDomain(seed(1_000 + n, 'other')));
+      if (how === 'one by one') await book.leave(large);
+      else await book.leaveTenants(HUNDRED.domain, [TenantId.parse('flip')], large.length);
+
+      for (const id of [2_001, 2_002, 2_003]) await book.park(inDomain(seed(id, 'flip', run)));
+
+      const admitted: number[] = [];
+      await vi.waitFor(
+        async () => {
+          admitted.push(...idsOf(await book.admit()));
+          expect(admitted).toContain(2_003);
+        },
+        { timeout: 5_000, interval: 20 },
+      );
+      expect(admitted.indexOf(2_003)).toBeLessThan(8); // in turn with the other's, and not behind all of them
+    },
+  );
+
+  test('a newer run does not wait for the turns of the one before, which may be parked still', async ({ book }) => {
+    await reserveOrPark(book, HUNDRED, seed(9_999));
+    for (let n = 1; n <= 60; n += 1) await book.park({ ...seed(n), domain: HUNDRED.domain });
+    for (const id of [2_001, 2_002]) await book.park({ ...seed(id, 'flip', 2), domain: HUNDRED.domain });
+    const admitted: number[] = [];
+    await vi.waitFor(
+      async () => {
+        admitted.push(...idsOf(await book.admit()));
+        expect(admitted).toContain(2_002);
+      },
+      { timeout: 5_000, interval: 20 },
+    );
+    expect(admitted.indexOf(2_002)).toBeLessThan(6);
+  });
+
+  test('a budget holds that only those name who come back for their slots', async ({ book }) => {
+    const twenty = { ...HUNDRED, perSecond: 20 };
+    await book.reserve(twenty, seed(1));
+    expect(await book.reserve(twenty, seed(2))).toMatchObject({ kind: 'later' }); // it has a slot, and reserves no other
+    await book.reserve({ ...twenty, perSecond: 5 }, seed(2));
+    const waits = [await book.reserve(twenty, seed(3)), await book.reserve(twenty, seed(4))].map((slot) =>
+      slot.kind === 'full' ? Infinity : slot.waitMs,
+    );
+    expect((waits[1] ?? 0) - (waits[0] ?? 0)).toBeGreaterThan(150); // a fifth of a second apart
   });
 
   test('a throttle halves the rate, and two at once are one', async ({ book }) => {

@@ -10,6 +10,7 @@ import { Ledger0002 } from './migrations/0002-own-tables.ts';
 import { Ledger0003 } from './migrations/0003-tally.ts';
 import { Ledger0004 } from './migrations/0004-pacing.ts';
 import { Ledger0005 } from './migrations/0005-kept-slots.ts';
+import { Ledger0006 } from './migrations/0006-turns-given-back.ts';
 import { postgresOptions } from './postgres-options.ts';
 
 export type Ledger = MikroORM;
@@ -31,6 +32,7 @@ export const LEDGER_MIGRATIONS = [
   { name: '0003-tally', class: Ledger0003 },
   { name: '0004-pacing', class: Ledger0004 },
   { name: '0005-kept-slots', class: Ledger0005 },
+  { name: '0006-turns-given-back', class: Ledger0006 },
 ] as const;
 
 /** Shared with the test that compares what the migrations build with what the entities describe. */

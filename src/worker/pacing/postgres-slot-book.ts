@@ -1,4 +1,4 @@
-import { sql, type EntityManager } from '@mikro-orm/postgresql';
+import { raw, sql, type EntityManager } from '@mikro-orm/postgresql';
 import { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
 import type { RunStatement } from '#shared/ledger/run-statement.ts';
 import { createMicroBatch, type MicroBatchLimits } from '../batching/micro-batch.ts';
@@ -72,8 +72,10 @@ export function createPostgresSlotBook(em: () => EntityManager, execute: RunStat
     async leave(parked) {
       const seeds = `{${parked.map(({ seedId }) => seedId).join()}}`;
       await em().execute(sql`
-        with parked as (delete from rolecall.pacing_parked where seed = any(${seeds}::bigint[]))
-        delete from rolecall.pacing_admitted where seed = any(${seeds}::bigint[])`);
+        with parked as (
+          delete from rolecall.pacing_parked where seed in (${lockFree('pacing_parked', seeds)})
+        )
+        delete from rolecall.pacing_admitted where seed in (${lockFree('pacing_admitted', seeds)})`);
     },
     async leaveTenants(domain, tenants, limit) {
       const rows = await em().execute<Row[]>(sql`
@@ -85,6 +87,11 @@ export function createPostgresSlotBook(em: () => EntityManager, execute: RunStat
       return rows.map(toWaiting);
     },
   };
+}
+
+/** Not those that somebody is giving slots to, whose locks are taken in another order: they are seen again. */
+function lockFree(table: 'pacing_parked' | 'pacing_admitted', seeds: string) {
+  return sql`select seed from ${raw(`rolecall.${table}`)} where seed = any(${seeds}::bigint[]) for update skip locked`;
 }
 
 interface Reservation {

@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import { QUEUE_PREFIX } from '#shared/contract/seed-job.ts';
 import { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
-import { ADMIT, DUE, LEAVE_TENANTS, PARK, RESERVE, SLOW_DOWN, TAKE, type Script } from './redis-slot-scripts.ts';
+import { ADMIT, DUE, LEAVE, LEAVE_TENANTS, PARK, RESERVE, SLOW_DOWN, TAKE, type Script } from './redis-slot-scripts.ts';
 import {
   PACE,
   type Admitted,
@@ -67,15 +67,17 @@ export function createRedisSlotBook(redis: Redis | Cluster): SlotBook {
       return (await Promise.all(domains.map(admitTo))).flat();
     },
     async leave(parked) {
+      const byDomain = Map.groupBy(parked, (seed) => seed.domain);
       await Promise.all(
-        parked.flatMap((seed) => {
-          const keys = keysOf(seed.domain);
-          return [keys.parked, keys.admitted].map((key) => redis.zrem(key, memberOf(seed)));
+        [...byDomain].map(([domain, seeds]) => {
+          const { turns, parked: waiting, admitted } = keysOf(domain);
+          return run(LEAVE, [turns, waiting, admitted], seeds.map(memberOf));
         }),
       );
     },
     async leaveTenants(domain, tenants, limit) {
-      const members = (await run(LEAVE_TENANTS, [keysOf(domain).parked], [limit, ...tenants])) as string[];
+      const { turns, parked } = keysOf(domain);
+      const members = (await run(LEAVE_TENANTS, [turns, parked], [limit, ...tenants])) as string[];
       return members.map(parseMember);
     },
   };

@@ -43,8 +43,23 @@ local function close(d)
 end
 `;
 
+/**
+ * Turns are a tenant's within one run: a release that takes over does not wait for those of the one before. Who leaves without
+ * a slot gives its turn back.
+ */
+const TURNS = `
+local function ownerOf(member)
+  return (string.gsub(member, '^(%d+):%d+:', '%1:'))
+end
+
+local function giveBack(turns, member)
+  local owner = ownerOf(member)
+  if redis.call('HEXISTS', turns, owner) == 1 then redis.call('HINCRBY', turns, owner, -1) end
+end
+`;
+
 /** KEYS: domain, turns of its tenants, parked by turn, admitted by slot, domains by when they have slots to give. */
-const WAITING = `
+const WAITING = `${TURNS}
 local TURNS, PARKED, ADMITTED, DUE = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
 local function due(name, at)
@@ -53,9 +68,9 @@ local function due(name, at)
 end
 
 local function park(d, member)
-  local tenant = string.match(member, '^%d+:%d+:(.*)$')
-  local turn = math.max(d.turn, tonumber(redis.call('HGET', TURNS, tenant)) or 0) + 1
-  redis.call('HSET', TURNS, tenant, turn)
+  local owner = ownerOf(member)
+  local turn = math.max(d.turn, tonumber(redis.call('HGET', TURNS, owner)) or 0) + 1
+  redis.call('HSET', TURNS, owner, turn)
   redis.call('PEXPIRE', TURNS, 3600000)
   redis.call('ZADD', PARKED, turn, member)
 end
@@ -66,7 +81,10 @@ export const RESERVE = script(`${DOMAIN}${WAITING}
 local name, member = ARGV[1], ARGV[3]
 local d = open(tonumber(ARGV[2]))
 local had = tonumber(redis.call('ZSCORE', ADMITTED, member))
-if had and had > now + ${PACE.near} then return { 'later', tostring(had - now) } end
+if had and had > now - ${PACE.late} then
+  close(d) -- who comes back for its slot names the budget as well
+  if had > now + ${PACE.near} then return { 'later', tostring(had - now) } end
+end
 if had then redis.call('ZREM', ADMITTED, member) end
 if had and had > now - ${PACE.late} then return { 'soon', tostring(math.max(0, had - now)) } end
 
@@ -151,29 +169,39 @@ end
 local first = redis.call('ZRANGE', ADMITTED, 0, 0, 'WITHSCORES')
 if redis.call('EXISTS', PARKED) == 1 then
   redis.call('ZADD', DUE, d.next - ${PACE.horizon / 2}, name)
-elseif #first > 0 then
-  redis.call('ZADD', DUE, first[2] + ${PACE.missed}, name)
 else
-  redis.call('ZREM', DUE, name)
+  redis.call('DEL', TURNS) -- all of them were served
+  if #first > 0 then redis.call('ZADD', DUE, first[2] + ${PACE.missed}, name) else redis.call('ZREM', DUE, name) end
 end
 close(d)
 return admitted
 `);
 
-/** KEYS: parked. ARGV: how many, tenants. Returns the members that left, from the last turn on. */
-export const LEAVE_TENANTS = script(`
+/** KEYS: turns, parked, admitted. ARGV: members. */
+export const LEAVE = script(`${TURNS}
+for _, member in ipairs(ARGV) do
+  if redis.call('ZREM', KEYS[2], member) == 1 then giveBack(KEYS[1], member) end
+  redis.call('ZREM', KEYS[3], member)
+end
+`);
+
+/** KEYS: turns, parked. ARGV: how many, tenants. Returns the members that left, from the last turn on. */
+export const LEAVE_TENANTS = script(`${TURNS}
 local limit, theirs = tonumber(ARGV[1]), {}
 for at = 2, #ARGV do theirs[ARGV[at]] = true end
 
 local left, seen = {}, 0
 repeat
-  local members = redis.call('ZREVRANGE', KEYS[1], seen, seen + 999)
+  local members = redis.call('ZREVRANGE', KEYS[2], seen, seen + 999)
   for _, member in ipairs(members) do
     if #left < limit and theirs[string.match(member, '^%d+:%d+:(.*)$')] then table.insert(left, member) end
   end
   seen = seen + #members
 until #members == 0 or #left == limit
-for _, member in ipairs(left) do redis.call('ZREM', KEYS[1], member) end
+for _, member in ipairs(left) do
+  redis.call('ZREM', KEYS[2], member)
+  giveBack(KEYS[1], member)
+end
 return left
 `);
 

@@ -41,8 +41,8 @@ export type Taken =
  * The times at which Cognito may be asked, for all workers together. Each operation is atomic where the book is kept, and by
  * that server's clock. A slot is the domain's next one or now, whichever is later, and the one after it is an interval away
  * (GCRA without a burst: ITU-T I.371). Slots are given out to a horizon only. Who comes when they are gone is parked with a
- * turn: one more than its tenant's last, but not behind the domain's, so tenants alternate whatever their sizes and whoever
- * came first (start-time fair queueing: Goyal, Vin, Cheng 1996). What cannot be parked takes a slot as it comes; while others
+ * turn: one more than the last that its tenant has parked for this run, but not behind the domain's, so tenants alternate
+ * whatever their sizes and whoever came first (start-time fair queueing: Goyal, Vin, Cheng 1996). What cannot be parked takes a slot as it comes; while others
  * are parked, one in a few is kept for it: these follow each other at their own pace, and turns get the rest, so that
  * neither waits for the other.
  */
