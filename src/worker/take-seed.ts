@@ -35,6 +35,8 @@ export interface TakenSeed {
   readonly takenAt: string;
   /** Some fault of the tenant stands in the ledger, be it older than a replay of this seed. */
   readonly tenantHasFault: boolean;
+  /** Epoch milliseconds, by the database's clock; `null`: never. */
+  readonly replayedAtMs: number | null;
 }
 
 /** As PostgreSQL returns it; what is JSON comes as text, since most seeds share theirs with others. */
@@ -56,6 +58,8 @@ const Row = z.object({
     .nullable(),
   replayed_after_fault: z.boolean().nullable(),
   taken_at: z.string(),
+  taken_at_ms: z.number(),
+  replayed_at_ms: z.number().nullable(),
 });
 
 /**
@@ -86,7 +90,13 @@ export function createSeedTaker(
         const replayed = await moveToPending(ledger.fork(), [row.id]);
         return replayed.length === 0
           ? null
-          : toTakenSeed({ ...row, state: 'pending', suspected_reason: null, replayed_after_fault: true });
+          : toTakenSeed({
+              ...row,
+              state: 'pending',
+              suspected_reason: null,
+              replayed_after_fault: true,
+              replayed_at_ms: row.taken_at_ms,
+            });
       }
       case 'pending':
       case 'retrying':
@@ -111,7 +121,8 @@ async function readRows(execute: RunStatement, wanted: readonly SeedToTake[]): P
   const rows = await execute<{ id: string; run: string }[]>(sql`
     select s.id, s.run, s.tenant, s.email, s.roles::text, s.on_missing, s.mode, s.state, s.suspected_reason, s.sightings,
            t.settings::text, t.fault_reason, s.replayed_at > t.fault_at as replayed_after_fault,
-           clock_timestamp()::text as taken_at
+           clock_timestamp()::text as taken_at, extract(epoch from clock_timestamp())::float8 * 1000 as taken_at_ms,
+           extract(epoch from s.replayed_at)::float8 * 1000 as replayed_at_ms
     from rolecall.seed s join rolecall.release_tenant t on t.run = s.run and t.tenant = s.tenant
     where s.id = any(${`{${ids.join()}}`}::bigint[])`);
   const byId = new Map(rows.map((row) => [`${row.run} ${row.id}`, row]));
@@ -146,6 +157,7 @@ function toTakenSeed(row: z.infer<typeof Row>): TakenSeed {
     suspicion: suspected_reason === null ? null : { reason: suspected_reason, sightings },
     sharedFault: row.replayed_after_fault === true ? null : fault_reason,
     takenAt: row.taken_at,
+    replayedAtMs: row.replayed_at_ms,
     tenantHasFault: fault_reason !== null,
   };
 }

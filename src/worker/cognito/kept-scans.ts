@@ -5,6 +5,8 @@ import type { QueuedWalk } from './walk-queue.ts';
 export interface Scan {
   /** The newest run that it was begun for. */
   readonly run: RunId;
+  /** Who was changed before that is seen as changed. */
+  readonly begunAtMs: number;
   /** Who wants somebody of it. */
   readonly tenants: Set<TenantId>;
   /** Walked, declined, or taking longer than a job should wait for it. */

@@ -30,6 +30,8 @@ export interface Wanted {
   readonly userPool: UserPool;
   readonly run: RunId;
   readonly tenant: TenantId;
+  /** Something was mended by then that a walk begun before may not show. `null`: nobody replayed it. */
+  readonly replayedAtMs: number | null;
 }
 
 /** Walks through whole pools where that is cheaper than a request for every email, beside the jobs and in none of their slots. */
@@ -75,10 +77,8 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
   const sweeping = setInterval(sweep, SWEEP_EVERY_MS).unref();
 
   return {
-    async look({ email, userPool, run, tenant }) {
-      const scan = kept.use(poolKey(userPool), run) ?? begin(userPool, run);
-      scan.tenants.add(tenant);
-      await scan.ready;
+    async look({ email, replayedAtMs, ...wanted }) {
+      const scan = await readyScanFor(wanted);
       const { phase } = scan;
       switch (phase.kind) {
         case 'deciding':
@@ -93,6 +93,7 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
         case 'declined':
           return null;
         case 'walked': {
+          if (replayedAtMs !== null && replayedAtMs >= scan.begunAtMs) return null;
           const sub = phase.users.get(emailKey(email));
           if (sub === undefined) return null;
           deps.answered('scan');
@@ -110,9 +111,20 @@ export function createPoolScans(deps: PoolScansDeps): PoolScans {
     },
   };
 
+  /** A run that is newer than the walk looks for itself, also where it came while that was under way. */
+  async function readyScanFor({ userPool, run, tenant }: Pick<Wanted, 'userPool' | 'run' | 'tenant'>): Promise<Scan> {
+    for (;;) {
+      const scan = kept.use(poolKey(userPool), run) ?? begin(userPool, run);
+      scan.tenants.add(tenant);
+      await scan.ready;
+      if (run <= scan.run || scan.phase.kind !== 'walked') return scan;
+    }
+  }
+
   function begin(pool: UserPool, run: RunId): Scan {
-    const phase = { kind: 'deciding' as const, sinceMs: now() };
-    const scan: Scan = { run, tenants: new Set(), phase, ready: Promise.resolve() };
+    const begunAtMs = now();
+    const phase = { kind: 'deciding' as const, sinceMs: begunAtMs };
+    const scan: Scan = { run, begunAtMs, tenants: new Set(), phase, ready: Promise.resolve() };
     kept.keep(poolKey(pool), scan);
     const queued = Promise.withResolvers<void>();
     const done = inBackground(scan, walkIfCheaper(scan, pool, queued.resolve));

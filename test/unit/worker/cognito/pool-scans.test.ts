@@ -84,8 +84,8 @@ function scansOf(given: Partial<World> = {}) {
     maxKeptUsers,
   });
   onTestFinished(() => scans[Symbol.asyncDispose]());
-  const look = (n = 0, userPool = POOL, run = RUN, tenant = 'flip') =>
-    scans.look({ email: emailOf(n), userPool, run, tenant: TenantId.parse(tenant) });
+  const look = (n = 0, userPool = POOL, run = RUN, tenant = 'flip', replayedAtMs: number | null = null) =>
+    scans.look({ email: emailOf(n), userPool, run, tenant: TenantId.parse(tenant), replayedAtMs });
   const settle = async (...args: Parameters<typeof look>) => {
     await vi.waitFor(async () => expect(await look(...args)).not.toMatchObject({ kind: 'paced' }));
     return look(...args);
@@ -171,6 +171,27 @@ test('who wants few is told so without waiting, and is counted again for a newer
   expect(await settle(0, POOL, RunId.parse(2))).toEqual(FOUND);
 });
 
+test('a newer run that comes while a walk is under way has one of its own', async () => {
+  const page = barrier();
+  const { asked, look, settle } = scansOf({ page: page.wait });
+  const first = look();
+  await vi.waitFor(() => expect(asked).toContain('page of eu-west-2_A'));
+  const newer = look(0, POOL, RunId.parse(2));
+  page.open();
+  await Promise.all([first, newer]);
+  expect(await settle(0, POOL, RunId.parse(2))).toEqual(FOUND);
+  expect(asked.filter((one) => one.startsWith('page'))).toHaveLength(4); // two pages, twice
+});
+
+test('who was replayed since a walk began is looked for directly: what was mended may not be in it', async () => {
+  const { world, settle } = scansOf();
+  world.nowMs = 1_000;
+  await settle();
+  world.nowMs = 2_000;
+  expect(await settle(0, POOL, RUN, 'flip', 1_500)).toBeNull();
+  expect(await settle(0, POOL, RUN, 'flip', 500)).toEqual(FOUND);
+});
+
 test('a failed walk is not tried again at once, not even for a newer run', async () => {
   let failing = true;
   const page = () => (failing ? Promise.reject(new Error('throttled')) : Promise.resolve());
@@ -206,7 +227,8 @@ test('a ledger that cannot count leaves everybody to the direct look', async () 
   const requests = {} as CognitoRequests; // nothing is asked
   const nothing = { answered: () => {}, walked: () => {} };
   await using scans = createPoolScans({ requests, count: countInVain, domainOf, ...nothing, now: () => 0 });
-  expect(await scans.look({ email: emailOf(0), userPool: POOL, run: RUN, tenant: TenantId.parse('flip') })).toBeNull();
+  const wanted = { email: emailOf(0), userPool: POOL, run: RUN, tenant: TenantId.parse('flip'), replayedAtMs: null };
+  expect(await scans.look(wanted)).toBeNull();
 });
 
 test('a pool of more than 20,000 users is given up, whatever was estimated', async () => {
