@@ -30,6 +30,7 @@ import { createPoolGuard } from './pacing/pool-guard.ts';
 import { openSlotBook } from './pacing/open-slot-book.ts';
 import { createSlots } from './pacing/slots.ts';
 import { wakeParked } from './pacing/wake-parked.ts';
+import { wakeStranded } from './pacing/wake-stranded.ts';
 import { createWalkedTenants } from './pacing/walked-tenants.ts';
 import { provisionSeed, type ProvisionDeps } from './provision-seed.ts';
 import { pruneJobs } from './upkeep/prune-jobs.ts';
@@ -66,6 +67,8 @@ const BOOT_BOUND_MS = 10_000;
 /** A producer that starts beside us migrates first; it may wait for its own database for a while. */
 const SCHEMA_BOUND_MS = 120_000;
 const RECONCILE_EVERY_MS = 15_000;
+/** What it finds is left over from a worker that died, so seconds matter as little as in a rollout. */
+const STRANDED_EVERY_MS = 30_000;
 /** A gate adds up what was written since: some hundred rows of a busy worker, in some tenths of a millisecond. */
 const COMPACT_EVERY_MS = 2_000;
 const PRUNE_EVERY_MS = 60_000;
@@ -165,6 +168,10 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   periodically(RECONCILE_EVERY_MS, 'reconciling', async () => {
     const found = await reconcile(em(), queue);
     if (found !== null && found.added + found.retried > 0) log.warn(found, 'jobs put back into the queue');
+  });
+  periodically(STRANDED_EVERY_MS, 'looking for who is not woken', async () => {
+    const woken = await wakeStranded({ em: em(), queue, book });
+    if (woken > 0) log.warn({ woken }, 'jobs brought forward that nobody would have woken');
   });
   periodically(COMPACT_EVERY_MS, 'compacting the tally', () => compactTally(em()));
   periodically(PRUNE_EVERY_MS, 'pruning', async (stopping) => {

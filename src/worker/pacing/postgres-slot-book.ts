@@ -77,6 +77,13 @@ export function createPostgresSlotBook(em: () => EntityManager, execute: RunStat
         )
         delete from rolecall.pacing_admitted where seed in (${lockFree('pacing_admitted', seeds)})`);
     },
+    async knownOf(seeds) {
+      const ids = `{${seeds.map(({ seedId }) => seedId).join()}}`;
+      const rows = await em().execute<{ seed: string }[]>(sql`
+        select seed from rolecall.pacing_parked where seed = any(${ids}::bigint[])
+        union all select seed from rolecall.pacing_admitted where seed = any(${ids}::bigint[])`);
+      return new Set(rows.map(({ seed }) => SeedId.parse(Number(seed))));
+    },
     async leaveTenants(domain, tenants, limit) {
       const rows = await em().execute<Row[]>(sql`
         with theirs as materialized (

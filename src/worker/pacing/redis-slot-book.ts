@@ -41,6 +41,13 @@ export function createRedisSlotBook(redis: Redis | Cluster): SlotBook {
     }));
   }
 
+  async function knownIn(domain: string, seeds: readonly Parked[]): Promise<Parked[]> {
+    const { parked, admitted } = keysOf(domain);
+    const members = seeds.map(memberOf);
+    const scores = await Promise.all([parked, admitted].map((key) => redis.zmscore(key, members)));
+    return seeds.filter((_, at) => scores.some((of) => of[at] !== null));
+  }
+
   return {
     async reserve({ domain, perSecond }, seed) {
       const reply = await run(RESERVE, allKeysOf(domain), [domain, perSecond, memberOf(seed)]);
@@ -74,6 +81,11 @@ export function createRedisSlotBook(redis: Redis | Cluster): SlotBook {
           return run(LEAVE, [turns, waiting, admitted], seeds.map(memberOf));
         }),
       );
+    },
+    async knownOf(seeds) {
+      const byDomain = Map.groupBy(seeds, (seed) => seed.domain);
+      const known = await Promise.all([...byDomain].map(([domain, of]) => knownIn(domain, of)));
+      return new Set(known.flat().map(({ seedId }) => seedId));
     },
     async leaveTenants(domain, tenants, limit) {
       const { turns, parked } = keysOf(domain);

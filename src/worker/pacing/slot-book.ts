@@ -60,6 +60,8 @@ export interface SlotBook {
   admit(): Promise<readonly Admitted[]>;
   /** They wait no longer, and give back what they were given. */
   leave(parked: readonly Parked[]): Promise<void>;
+  /** Which of these wait for a turn or a slot. */
+  knownOf(seeds: readonly Parked[]): Promise<ReadonlySet<SeedId>>;
   /** So many of these tenants wait no longer, those with the last turns. Returns them. */
   leaveTenants(domain: string, tenants: readonly TenantId[], limit: number): Promise<readonly Waiting[]>;
 }
