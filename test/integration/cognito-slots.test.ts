@@ -92,8 +92,8 @@ test('the filtered look after AdminGetUser waits for no far slot: the seed comes
   expect(await directory.find(ADA, pool, signal)).toMatchObject({ kind: 'found' });
   expect(cognito.counts.calls).toMatchObject({ AdminGetUser: 1, ListUsers: 1 });
   expect(patience).toEqual([
-    ['ListUsers', 300],
-    ['ListUsers', 300],
+    ['ListUsers', 500],
+    ['ListUsers', 500],
   ]);
 });
 

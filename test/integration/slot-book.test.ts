@@ -237,6 +237,26 @@ function suite(kind: 'redis' | 'postgres') {
     expect((waits[1] ?? 0) - (waits[0] ?? 0)).toBeGreaterThan(150); // a fifth of a second apart
   });
 
+  test('a clock that went back by an hour costs a minute', async ({ book, redisUrl, databaseUrl }) => {
+    await book.take(HUNDRED, 0);
+    await book.park({ ...seed(1), domain: HUNDRED.domain });
+    await book.take(HUNDRED, 500);
+    const hour = 3_600_000;
+    if (redisUrl === undefined) {
+      await execute(
+        databaseUrl,
+        `update rolecall.pacing_domain set next_slot = next_slot + ${hour}, kept = kept + ${hour}`,
+      );
+    } else {
+      const redis = new Redis(redisUrl);
+      for (const field of ['next', 'kept'])
+        await redis.hincrbyfloat(`${QUEUE_PREFIX}:pacing:${HUNDRED.domain}`, field, hour);
+      redis.disconnect();
+    }
+    const taken = await book.take(HUNDRED, 500);
+    expect(taken).toMatchObject({ kind: 'too-far', askAgainMs: expect.closeTo(PACE.farthest, -3) });
+  });
+
   test('a throttle halves the rate, and two at once are one', async ({ book }) => {
     await Promise.all([book.slowDown(HUNDRED), book.slowDown(HUNDRED)]);
     const lastSlot = await takeMany(book, 20);

@@ -23,7 +23,8 @@ local function open(rate)
   local recovering = math.max(0, now - d.slowedAt - ${PACE.slowedFor}) / 1000
   d.factor = math.min(1, d.slowed + recovering * ${PACE.recoveryPerSecond})
   d.interval = 1000 / (d.rate * d.factor)
-  d.next = math.max(d.next, now)
+  local farthest = now + ${PACE.farthest} + ${PACE.keptOneIn} * d.interval
+  d.next, d.kept = math.min(math.max(d.next, now), farthest), math.min(d.kept, farthest)
   d.keeping = d.kept > now - ${PACE.keptFor}
   d.step = d.keeping and d.interval * ${PACE.keptOneIn / (PACE.keptOneIn - 1)} or d.interval
   return d

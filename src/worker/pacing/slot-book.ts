@@ -80,6 +80,8 @@ export const PACE = {
   late: 200,
   /** Nobody came for a slot: whoever was to wake it died, or it did at work. */
   missed: 5_000,
+  /** Beyond this, and some intervals, no slot can be: the clock of the book went back, as after a failover to another host. */
+  farthest: 60_000,
   /** A domain that was slowed down stays so for this long, and then gets back so much of its budget per second. */
   slowedFor: 5_000,
   recoveryPerSecond: 0.05,

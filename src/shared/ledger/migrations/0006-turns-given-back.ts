@@ -3,18 +3,46 @@ import { Migration } from '@mikro-orm/migrations';
 /**
  * A tenant's last turn is that of its last seed that is parked for the same run, so whoever leaves without a slot gives its
  * turn back, and a release that takes over does not wait for those of the one before. Who comes back for its slot names the
- * budget as well: where nobody else came, a changed one would not have held.
+ * budget as well: where nobody else came, a changed one would not have held. Workers of a release before it may still be at
+ * work: their pace knows no `farthest`, and they go on without it.
  */
 export class Ledger0006 extends Migration {
   override up(): void {
     this.addSql(
       `create index "pacing_parked_tenant_idx" on "rolecall"."pacing_parked" ("domain", "tenant", "run", "turn")`,
     );
+    this.addSql(OPEN_DOMAIN);
     this.addSql(PARK_SEED);
     this.addSql(RESERVE_SLOT);
     this.addSql(`drop table "rolecall"."pacing_tenant"`);
   }
 }
+
+/** As before, but no slot is farther away than it can be: the clock may have gone back. */
+const OPEN_DOMAIN = `
+create or replace function rolecall.open_pacing_domain(
+  p_domain text, p_rate float8, pace jsonb, out d rolecall.pacing_domain, out t float8, out factor float8
+) language plpgsql as $$
+declare farthest float8;
+begin
+  -- The row stays locked until the commit is on disk. A reservation that a crash forgets is no loss, so nobody waits for it.
+  perform set_config('synchronous_commit', 'off', true);
+  select * into d from rolecall.pacing_domain where domain = p_domain for update;
+  if not found then
+    insert into rolecall.pacing_domain (domain, rate) values (p_domain, coalesce(p_rate, 1)) on conflict (domain) do nothing;
+    select * into d from rolecall.pacing_domain where domain = p_domain for update;
+  end if;
+  t := rolecall.epoch_ms();
+  if p_rate <= d.rate or d.rate_at < t - (pace->>'budgetHolds')::float8 then
+    d.rate := coalesce(p_rate, d.rate);
+    d.rate_at := case when p_rate is null then d.rate_at else t end;
+  end if;
+  factor := least(1, d.slowed
+    + greatest(0, t - d.slowed_at - (pace->>'slowedFor')::float8) / 1000 * (pace->>'recoveryPerSecond')::float8);
+  farthest := t + (pace->>'farthest')::float8 + (pace->>'keptOneIn')::float8 * 1000 / (d.rate * factor);
+  d.next_slot := least(greatest(d.next_slot, t), farthest);
+  d.kept := least(d.kept, farthest);
+end $$`;
 
 const PARK_SEED = `
 create or replace function rolecall.park_seed(p_domain text, p_tenant text, p_run bigint, p_seed bigint, pace jsonb)
