@@ -5,7 +5,7 @@ import { openLedger } from '#shared/ledger/ledger.ts';
 import { isNotMigrated } from '#shared/ledger/applied-migrations.ts';
 import { defineCommand, UsageError, type CommandIo } from '#shared/runtime/command.ts';
 import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
-import { codeOf, UnreachableError } from '#shared/runtime/wait-until-reachable.ts';
+import { describeSilence, UnreachableError } from '#shared/runtime/wait-until-reachable.ts';
 import { findRuns, type Run } from './gate/gate-counts.ts';
 import { inTime } from './gate/in-time.ts';
 import { parseLedgerConfig } from './ops-config.ts';
@@ -49,7 +49,7 @@ export const statusCommand = defineCommand({
     } catch (error) {
       if (error instanceof UsageError) throw error;
       if (isNotMigrated(error)) return nothing(io, NO_SUCH_RELEASE);
-      throw new UnreachableError(`the ledger cannot be reached (${codeOf(error)})`, { cause: error });
+      throw new UnreachableError(describeSilence(error), { cause: error });
     }
   },
 });

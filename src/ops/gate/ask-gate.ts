@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { ManifestName } from '#shared/contract/ids.ts';
 import { isNotMigrated } from '#shared/ledger/applied-migrations.ts';
-import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
+import { describeSilence } from '#shared/runtime/wait-until-reachable.ts';
 import { countSeeds, findRuns, type GateQuery } from './gate-counts.ts';
 import { evaluateGate, unknownGate, type Gate } from './gate.ts';
 import { inTime } from './in-time.ts';
@@ -22,7 +22,7 @@ export async function askGate(em: EntityManager, query: GateQuery): Promise<Gate
     if (isNotMigrated(error)) {
       return { kind: 'known', gate: unknownGate('nothing was ever produced into this ledger', query.release) };
     }
-    return { kind: 'unreachable', gate: unknownGate(`the ledger does not answer (${codeOf(error)})`, query.release) };
+    return { kind: 'unreachable', gate: unknownGate(describeSilence(error), query.release) };
   }
 }
 

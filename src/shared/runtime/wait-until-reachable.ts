@@ -35,8 +35,27 @@ export async function waitUntilReachable(probe: () => Promise<unknown>, { what, 
 export function unreachable(what: string, cause: unknown): UnreachableError {
   const code = codeOf(cause);
   const verb = /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? 'refuses' : 'cannot be reached';
-  return new UnreachableError(`${what} ${verb} (${code})`, { cause });
+  const why = REFUSALS.get(code);
+  return new UnreachableError(`${what} ${verb}${why === undefined ? '' : `: ${why}`} (${code})`, { cause });
 }
+
+/** The ledger was asked, and did not say what it was asked for. */
+export function describeSilence(error: unknown): string {
+  const code = codeOf(error);
+  const why = REFUSALS.get(code);
+  return why === undefined
+    ? `the ledger does not answer (${code})`
+    : `the ledger (DATABASE_URL) refuses: ${why} (${code})`;
+}
+
+/** SQLSTATEs that somebody has to do something about (PostgreSQL: Appendix A). */
+const REFUSALS: ReadonlyMap<string, string> = new Map([
+  ['28P01', 'wrong user or password'],
+  ['28000', 'it does not let this user in'],
+  ['3D000', 'there is no such database'],
+  ['42501', 'the user lacks a right'],
+  ['42703', 'this version is newer than the ledger: run its produce'],
+]);
 
 /** The stable name of a driver's error: an errno, an SQLSTATE, else its class. */
 export function codeOf(error: unknown): string {

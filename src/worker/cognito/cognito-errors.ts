@@ -148,7 +148,8 @@ export function classifyCognitoError(error: unknown): Reason {
   if (status === undefined) return 'unexpected'; // it never left this process: our bug
   if (status === 408 || status === 429) return 'cognito-unavailable';
   if (status < 400) return 'cognito-unavailable'; // a 200 that does not parse, a redirect of some proxy
-  return error.name === 'SyntaxError' ? 'endpoint-refused' : 'cognito-refused'; // a 4xx page, and not in Cognito's format
+  // A 4xx page that is not in Cognito's format, or an address that it would know: its own errors are 400, and named.
+  return error.name === 'SyntaxError' || status === 404 ? 'endpoint-refused' : 'cognito-refused';
 }
 
 /** The one place where a message decides: the same name stands for a wrong key, which is definitive. */

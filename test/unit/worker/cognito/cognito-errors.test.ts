@@ -44,6 +44,7 @@ test.for<[what: string, error: Thrown, reason: Reason]>([
   ['200 with a page', { name: 'SyntaxError', status: 200 }, 'cognito-unavailable'],
   ['200 with a date that cannot be read', { name: 'TypeError', status: 200 }, 'cognito-unavailable'],
   ['a redirect of a captive portal', { name: 'Unknown', status: 302 }, 'cognito-unavailable'],
+  ['something else that speaks HTTP', { name: 'Unknown', status: 404 }, 'endpoint-refused'],
   ['a proxy that refuses with a page', { name: 'SyntaxError', status: 403 }, 'endpoint-refused'],
   ['STS answers 503 with what is no XML', { message: 'unclosed tag', status: 503 }, 'cognito-unavailable'],
   ['a closed socket', { name: 'TimeoutError', code: 'ECONNRESET' }, 'network'],
