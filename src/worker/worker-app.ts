@@ -35,6 +35,7 @@ import { createWalkedTenants } from './pacing/walked-tenants.ts';
 import { provisionSeed, type ProvisionDeps } from './provision-seed.ts';
 import { pruneJobs } from './upkeep/prune-jobs.ts';
 import { pruneSeeds } from './upkeep/prune-seeds.ts';
+import { missingRights } from './ledger-rights.ts';
 import { createVerdictRecorder } from './record-verdict.ts';
 import { reconcile } from './upkeep/reconcile.ts';
 import { resolveSeed } from './resolve-seed.ts';
@@ -90,6 +91,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   await waitUntilReachable(askLedger, { what: 'PostgreSQL (DATABASE_URL)', ...boot });
   await waitForSchema(ledger, {
     queueSchemaVersion: queueSchemaVersion(config.queue),
+    alsoMissing: missingRights,
     boundMs: SCHEMA_BOUND_MS,
     ...(signal && { signal }),
   });

@@ -6,6 +6,8 @@ import type { Ledger } from './ledger.ts';
 export interface SchemaWait {
   /** What BullMQ must have migrated to in the same database; `null` when the queue is not there. */
   readonly queueSchemaVersion: number | null;
+  /** What else keeps this part from working with it: rights may be granted only after a migration. `null`: nothing. */
+  alsoMissing?(ask: Ask): Promise<string | null>;
   /** How long to go on asking. */
   readonly boundMs: number;
   readonly signal?: AbortSignal;
@@ -18,10 +20,11 @@ const POLL_MS = 500;
  * Waits until the producer has migrated the database to what this version knows: workers and ops often start first, and
  * only the producer may migrate. Rejects with `UnreachableError` when the bound is over; an abort rejects with its reason.
  */
-export async function waitForSchema(ledger: Ledger, { queueSchemaVersion, boundMs, signal }: SchemaWait) {
+export async function waitForSchema(ledger: Ledger, wait: SchemaWait) {
+  const { queueSchemaVersion, alsoMissing, boundMs, signal } = wait;
   const askLedger: Ask = (text) => ledger.em.fork().execute(text);
   const check = async () => {
-    const problem = await schemaProblem(askLedger, queueSchemaVersion);
+    const problem = (await schemaProblem(askLedger, queueSchemaVersion)) ?? (await alsoMissing?.(askLedger)) ?? null;
     if (problem !== null) throw new UnreachableError(problem);
   };
   try {
