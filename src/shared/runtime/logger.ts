@@ -38,9 +38,10 @@ export function redact(text: string): string {
 
 /**
  * What may be said of a third party's error: its class and codes, where its maintainers find the request, and of PostgreSQL's
- * the constraint and the column, which are names and no data.
+ * the constraint and the column, which are names and no data. A text in place of an error is an explanation of our own.
  */
 export function describeError(error: unknown): Readonly<Record<string, unknown>> {
+  if (typeof error === 'string') return { message: redact(error) };
   if (!(error instanceof Error)) return { name: typeof error };
   const { code, constraint, column, $metadata } = error as ThirdPartyError;
   const { httpStatusCode: status, requestId } = $metadata ?? {};

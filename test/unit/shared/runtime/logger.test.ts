@@ -55,5 +55,10 @@ test('of an error, only its class and codes are told', () => {
     $metadata: { httpStatusCode: 400, requestId: 'r-1' },
   });
   expect(describeError(error)).toEqual({ name: 'Error', code: 'ECONNRESET', status: 400, requestId: 'r-1' });
-  expect(describeError('ada@example.org')).toEqual({ name: 'string' });
+  expect(describeError(Symbol('ada@example.org'))).toEqual({ name: 'symbol' });
+});
+
+test('what explains itself in words is told as it stands, without an email', () => {
+  expect(describeError('others were not answered either')).toEqual({ message: 'others were not answered either' });
+  expect(describeError('ada@example.org')).toEqual({ message: '[redacted]' });
 });
