@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { BrowserContextOptions } from 'playwright-core';
 import { POOL } from '../support/manifest.ts';
+import { inFlip, LATER_TABLE } from '../support/own-tables.ts';
 import { complaintsOf, findChromium, openBrowser } from '../support/browser.ts';
 import { deploymentTest, untilGate, type Server } from '../support/deployment.ts';
 
@@ -56,6 +57,19 @@ browserTest('the page says that the gate is blocked, why, and what to do', async
   expect(await page.content()).not.toMatch(/grace|edith/);
   await page.getByRole('link', { name: 'board', exact: true }).click();
   expect(new URL(page.url()).pathname).toBe('/board/queue/rolecall');
+});
+
+browserTest('a statement that would mend a table fits on the page', async ({ manifest, serve, open, cognito }) => {
+  cognito.addPool({ id: POOL, users: [{ email: ADA }] });
+  await manifest({ tenants: [{ grants: inFlip(LATER_TABLE), seeds: [ADA] }] });
+  const server = await serve('up --release v1');
+  await untilGate(server, { state: 'blocked' });
+  const page = await open({ viewport: { width: 1000, height: 900 } });
+  await page.goto(server.url);
+  const table = page.locator('.scroll', { hasText: 'What to do' });
+
+  expect(await table.innerText()).toContain('create table "flip"."user_role"');
+  expect(await table.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0);
 });
 
 browserTest('the page needs nothing but itself, and says open by itself', async ({ blocked, open, mend, run }) => {

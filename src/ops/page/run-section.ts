@@ -19,7 +19,7 @@ export function renderRun({ run, gate, tenants, blocked }: RunOverview, boardRep
       html`<tr>
         <td>${tenant}</td>
         <td>${who}</td>
-        <td><code>${reason}</code></td>
+        <td><code class="reason">${reason}</code></td>
       </tr>`,
   );
   return html`<section class="${gate.state}">
@@ -81,12 +81,10 @@ function sentence({ state, degraded, counts, problem }: Gate, superseded: boolea
 function renderReasons({ reasons }: Gate): Html {
   const rows = [...Map.groupBy(reasons, ({ reason }) => reason)].map(([reason, of]) => {
     const { meaning, todo } = adviceOf(reason);
-    const where = of.slice(0, SHOWN_PER_REASON).map(({ tenant, count }) => `${tenant}\u00a0(${count})`);
-    const fixes = new Set(of.flatMap(({ fix }) => fix ?? []));
     return html`<tr>
-      <td><code>${reason}</code><br />${meaning}</td>
-      <td>${todo}${[...fixes].slice(0, SHOWN_PER_REASON).map((fix) => html`<br /><code>${fix}</code>`)}</td>
-      <td>${where.join(', ')}${of.length > where.length && ` and ${of.length - where.length} more`}</td>
+      <td><code class="reason">${reason}</code><br />${meaning}</td>
+      <td>${todo}${renderFixes(of)}</td>
+      <td>${listSome(of.map(({ tenant, count }) => `${tenant}\u00a0(${count})`))}</td>
     </tr>`;
   });
   return html`<h3>What closes the gate</h3>
@@ -100,6 +98,23 @@ function renderReasons({ reasons }: Gate): Html {
         ${rows}
       </table>
     </div>`;
+}
+
+/** Run in the database of another tenant, a statement would mend the wrong table: whose it is is said unless it is everybody's. */
+function renderFixes(reasons: Gate['reasons']): Html[] {
+  const fixes = Map.groupBy(
+    reasons.filter(({ fix }) => fix !== undefined),
+    ({ fix }) => fix,
+  );
+  return [...fixes].slice(0, SHOWN_PER_REASON).map(([fix = '', of]) => {
+    const whose = of.length < reasons.length && `${listSome(of.map(({ tenant }) => tenant))}: `;
+    return html`<p class="fix">${whose}<code>${fix}</code></p>`;
+  });
+}
+
+function listSome(names: readonly string[]): string {
+  const shown = names.slice(0, SHOWN_PER_REASON).join(', ');
+  return names.length > SHOWN_PER_REASON ? `${shown} and ${names.length - SHOWN_PER_REASON} more` : shown;
 }
 
 function renderReplay({ name, reasons }: Gate, boardReplays: boolean): Html {

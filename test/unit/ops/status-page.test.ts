@@ -59,6 +59,21 @@ test('a blocked gate says why, what to do and how to replay', () => {
   expect(shown).toContain('rolecall replay --name flip --reason user-missing');
 });
 
+/** The page of tenants t0, t1, … whose tables each lack something else, or it is not known what. */
+function fixed(...fixes: (string | undefined)[]): string {
+  const reasons = fixes.map((fix, index) => {
+    const closing = { tenant: TenantId.parse(`t${index}`), reason: 'grants-table-missing', count: 1 } as const;
+    return fix === undefined ? closing : { ...closing, fix };
+  });
+  return page(read({ ...blocked, gate: { ...blocked.gate, reasons } }));
+}
+
+test('whose statement it is stands beside it, unless it is everybody’s', () => {
+  expect(fixed('create a', 'create b', 'create a')).toContain('t0, t2: <code>create a</code>');
+  expect(fixed('create a', undefined)).toContain('t0: <code>create a</code>');
+  expect(fixed('create a', 'create a')).toContain('<p class="fix"><code>create a</code></p>');
+});
+
 test('a board that only reads is no place to replay', () => {
   expect(page(read(blocked), 'login', false)).not.toContain('/board/queue/rolecall?status=failed');
 });
