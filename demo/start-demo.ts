@@ -7,6 +7,7 @@ import { migrate } from '../src/producer/migrate.ts';
 import { startUp, type Up, type UpOptions } from '../src/up.command.ts';
 import { startEmulator } from './cognito/emulator.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
+import { environmentToPaste } from './environment-to-paste.ts';
 import { DEMO_POOL } from './demo-pool.ts';
 import type { Scenario, Surroundings } from './scenarios/scenario.ts';
 
@@ -50,13 +51,11 @@ export async function startDemo({ scenario, env, signal, say }: DemoOptions): Pr
   const up = opened.use(await startOnSomePort({ env: demoEnv, log, signal }));
   const ledger = opened.use(await openLedger({ url: databaseUrl, maxConnections: 2 }));
 
-  // What the user's own shell knows is not repeated: it may hold a password.
-  const environment = env['DATABASE_URL'] ? '' : `DATABASE_URL=${databaseUrl} `;
   const owned = opened.move();
   return {
     up,
     ledger,
-    where: { emulatorUrl: emulator.url, pageUrl: up.url, environment },
+    where: { emulatorUrl: emulator.url, pageUrl: up.url, ...environmentToPaste(env, databaseUrl) },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

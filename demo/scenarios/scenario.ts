@@ -4,8 +4,10 @@ import type { Emulator } from '../cognito/emulator.ts';
 export interface Surroundings {
   readonly emulatorUrl: string;
   readonly pageUrl: string;
-  /** What must stand before a `rolecall` command to reach this demo from the user's shell: `NAME=value `, or nothing. */
+  /** What must stand before a `rolecall` command to reach this demo from another shell: `NAME='value' `, or nothing. */
   readonly environment: string;
+  /** The variables that it takes besides; their values are not shown. */
+  readonly ofThisWindow: readonly string[];
 }
 
 export interface Scenario {
