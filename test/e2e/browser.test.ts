@@ -53,7 +53,7 @@ browserTest('the page says that the gate is blocked, why, and what to do', async
     /user-missing\s+No user of the pool has this email\.\s+Create the user in the pool .* then replay\./,
   );
   expect(text).toContain('g•••e@example.org');
-  expect(text).toContain('rolecall replay --name flip --reason user-missing');
+  expect(text).toContain('npm run -s rolecall -- replay --name flip --reason user-missing');
   expect(await page.content()).not.toMatch(/grace|edith/);
   await page.getByRole('link', { name: 'board', exact: true }).click();
   expect(new URL(page.url()).pathname).toBe('/board/queue/rolecall');

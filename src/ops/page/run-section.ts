@@ -118,8 +118,9 @@ function listSome(names: readonly string[]): string {
 }
 
 function renderReplay({ name, reasons }: Gate, boardReplays: boolean): Html {
-  const reason = reasons.find((each) => each.reason !== 'superseded')?.reason ?? 'user-missing';
-  const command = `rolecall replay --name ${name ?? ''} --reason ${reason}`;
+  const blocking = new Set(reasons.map(({ reason }) => reason).filter((reason) => reason !== 'superseded'));
+  const which = blocking.size === 1 ? `--reason ${[...blocking].join('')}` : '--all';
+  const command = `npm run -s rolecall -- replay --name ${name ?? ''} ${which}`;
   const link = html`retry the failed jobs on the <a href="/board/queue/${SEED_QUEUE}?status=failed">board</a>, or run `;
   return html`<h3>To replay</h3>
     <p>When the cause is mended, ${boardReplays ? link : 'run '}<code>${command}</code>.</p>`;
@@ -159,7 +160,8 @@ function renderTenant(tenant: TenantId, of: readonly TenantCount[], states: read
 
 function more(count: number, what: string): Html | false {
   return (
-    count > SHOWN_TENANTS && html`<p class="soft">… and ${count - SHOWN_TENANTS} more ${what}: rolecall status</p>`
+    count > SHOWN_TENANTS &&
+    html`<p class="soft">… and ${count - SHOWN_TENANTS} more ${what}: <code>npm run -s rolecall -- status</code></p>`
   );
 }
 

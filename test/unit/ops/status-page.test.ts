@@ -56,7 +56,16 @@ test('a blocked gate says why, what to do and how to replay', () => {
   expect(shown).toContain('✕ blocked');
   expect(shown).toContain('No user of the pool has this email.');
   expect(shown).toContain('/board/queue/rolecall?status=failed');
-  expect(shown).toContain('rolecall replay --name flip --reason user-missing');
+  expect(shown).toContain('<code>npm run -s rolecall -- replay --name flip --reason user-missing</code>');
+});
+
+test('of several causes, one command replays them all', () => {
+  const reasons = ['user-missing', 'user-disabled'] as const;
+  const both = overviewOf(
+    'blocked',
+    reasons.map((reason) => ({ tenant, who: 'a•••n@example.org', reason })),
+  );
+  expect(page(read(both))).toContain('<code>npm run -s rolecall -- replay --name flip --all</code>');
 });
 
 /** The page of tenants t0, t1, … whose tables each lack something else, or it is not known what. */
