@@ -2,6 +2,7 @@ import { styleText } from 'node:util';
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
 import { redact } from '#shared/runtime/logger.ts';
+import { stopOnSignals } from '#shared/runtime/stop-signal.ts';
 import { countsLine, describeGate } from '../src/ops/gate/describe-gate.ts';
 import type { Gate } from '../src/ops/gate/gate.ts';
 import { blocked } from './scenarios/blocked.ts';
@@ -21,10 +22,7 @@ const EXIT_BY_STATE: Readonly<Record<Gate['state'], ExitCode>> = {
 };
 
 const started = performance.now();
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => (stop.signal.aborted ? process.exit(EXIT.unexpected) : stop.abort()));
-}
+const stop = stopOnSignals(process, () => process.exit(EXIT.unexpected));
 // The emulator takes any key. Real ones must never reach it, nor decide what the demo does.
 for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
 Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'demo', AWS_SECRET_ACCESS_KEY: 'demo' });
@@ -35,14 +33,14 @@ async function main(): Promise<ExitCode> {
   const { once, scenario: name } = parseArguments();
   const scenario = SCENARIOS[name];
   say(styleText('bold', `rolecall demo: ${scenario.headline}`));
-  await using demo = await startDemo({ scenario, env: process.env, signal: stop.signal, say });
+  await using demo = await startDemo({ scenario, env: process.env, signal: stop, say });
   const { produced } = demo.up;
   say(`Release ${produced.release} recorded: ${produced.seeds} seeds enqueued\n`);
 
   const query = { name: produced.name, release: produced.release, tenant: undefined };
   let exitCode: ExitCode = EXIT.notSettled;
   let told = false;
-  for await (const gate of watchGate(demo.ledger, query, stop.signal)) {
+  for await (const gate of watchGate(demo.ledger, query, stop)) {
     say(progressLine(gate));
     if (!isSettled(gate, told ? 'settled' : scenario.endsAt)) continue;
     exitCode = EXIT_BY_STATE[gate.state];
@@ -51,7 +49,7 @@ async function main(): Promise<ExitCode> {
     if (!told) tellWhatNext(demo, scenario);
     told = true;
   }
-  return stop.signal.aborted ? EXIT.ok : exitCode;
+  return stop.aborted ? EXIT.ok : exitCode;
 }
 
 function parseArguments(): { once: boolean; scenario: keyof typeof SCENARIOS } {
@@ -95,7 +93,7 @@ function say(text: string): void {
 
 function explain(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (stop.signal.aborted) return EXIT.ok; // stopped while it was starting
+  if (stop.aborted) return EXIT.ok; // stopped while it was starting
   if (!(error instanceof Error)) throw error;
   process.stderr.write(`demo: ${redact(error.message)}\n`);
   return error.name === 'UnreachableError' ? EXIT.unreachable : EXIT.unexpected;

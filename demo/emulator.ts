@@ -10,4 +10,4 @@ const emulator = await startEmulator({ host: HOST || '127.0.0.1', port: Number(P
 console.log(`Cognito emulator on ${emulator.url}, pools: ${pools.map(({ id }) => id).join(' ')}`);
 
 // As process 1 of a container it has no default handlers; there is nothing to finish, so it leaves at once.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0));

@@ -1,6 +1,7 @@
 import { runCommandLine, type Command, type CommandIo } from '#shared/runtime/command.ts';
 import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
 import { createLogger, logLevelOf, redact } from '#shared/runtime/logger.ts';
+import { stopOnSignals } from '#shared/runtime/stop-signal.ts';
 
 /** Loaded on demand: `gate` in an init container must not pay for the AWS SDK. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -35,7 +36,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     out: (text) => void stdout.write(`${text}\n`),
     say: (text) => void stderr.write(`${text}\n`),
     log: createLogger(logLevelOf(env)),
-    signal: stopSignal(),
+    signal: stopOnSignals(process, () => process.exit(EXIT.unexpected)),
     fancy: stdout.isTTY === true && !env['NO_COLOR'],
   };
   try {
@@ -69,15 +70,6 @@ function outliveReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
   });
-}
-
-/** The first signal asks to stop, the second stops: whoever sends it does not want to wait for us. */
-function stopSignal(): AbortSignal {
-  const stop = new AbortController();
-  for (const name of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(name, () => (stop.signal.aborted ? process.exit(EXIT.unexpected) : stop.abort()));
-  }
-  return stop.signal;
 }
 
 outliveReader();

@@ -79,6 +79,11 @@ test('sources import nothing that only developers have', () => {
   expect(imported.filter((name) => Object.hasOwn(devDependencies, name))).toEqual([]);
 });
 
+test('a signal to npm reaches what runs until it is stopped: a shell in between would pass none on', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  for (const name of ['rolecall', 'demo', 'emulator']) expect(scripts[name]).toMatch(/^exec node /);
+});
+
 test('every base image has a tag that is not latest, and Node is the one that package.json names', () => {
   const stages = dockerfile.filter(({ word }) => word === 'FROM').map(({ value }) => value.split(' ')[0] ?? '');
   const images = [...stages, ...services.map(([, { image }]) => image)];
