@@ -23,11 +23,29 @@ interface Fault {
 test.for<[what: string, fault: Fault]>([
   [
     'no schema',
-    { wrong: 'drop schema flip cascade', reason: 'grants-table-missing', fix: /^create schema "flip"; create table/ },
+    {
+      wrong: 'drop schema flip cascade',
+      reason: 'grants-table-missing',
+      fix: /^\/\* There is no schema "flip": is grants.schema right\? .*\*\/ create schema "flip"; create table/,
+    },
   ],
   [
     'no table',
-    { wrong: 'drop table flip.user_role', reason: 'grants-table-missing', fix: /^create table "flip"."user_role" \(/ },
+    {
+      wrong: 'drop table flip.user_role',
+      reason: 'grants-table-missing',
+      fix: /^\/\* There is no table "flip"."user_role": is grants.table.name right\? .*\*\/ create table "flip"."user_role" \(.*"role_id" text/,
+    },
+  ],
+  [
+    'no table, where roles have numbers',
+    {
+      shape: `create schema flip; create table flip.user_role (); create table flip.roles (id int primary key, name text); insert into flip.roles values (7, 'Admin'), (8, 'Researcher')`,
+      table: { ...LATER_TABLE, roles: {} },
+      wrong: 'drop table flip.user_role',
+      reason: 'grants-table-missing',
+      fix: /^\/\* There is no table "flip"."user_role".*\*\/ create table "flip"."user_role" \(.*"role_id" integer/,
+    },
   ],
   [
     'no column',

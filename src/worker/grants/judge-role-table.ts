@@ -1,5 +1,5 @@
 import type { TableFacts } from './read-catalog.ts';
-import { quoted, quotedTable } from './table-layout.ts';
+import { quoted, quotedTable, remarkAbsence } from './table-layout.ts';
 
 export interface RoleTable {
   readonly schema: string;
@@ -9,25 +9,32 @@ export interface RoleTable {
 }
 
 /** What would let roles be looked up by name, as statements; both are empty when they can be. */
-export interface Shortcomings {
+export interface RoleTableVerdict {
   readonly absent: readonly string[];
   readonly denied: readonly string[];
+  /** Of what type the ids of roles are there, or would be. */
+  readonly idType: string;
 }
 
+/** The manifest says the ids: they may be anything that can be written as a text. */
+export const NO_ROLE_TABLE: RoleTableVerdict = { absent: [], denied: [], idType: 'text' };
+
 /** Pure. */
-export function judgeRoleTable({ schema, table, id, name }: RoleTable, facts: TableFacts): Shortcomings {
+export function judgeRoleTable({ schema, table, id, name }: RoleTable, facts: TableFacts): RoleTableVerdict {
   const from = quotedTable(schema, table);
   const to = `to ${quoted(facts.user)};`;
   if (facts.columns === null) {
     const create = `create table ${from} (${quoted(id)} uuid primary key, ${quoted(name)} text not null unique);`;
-    return { absent: [create], denied: [] };
+    return { absent: [remarkAbsence(`table ${from}`, 'grants.table.roles.table'), create], denied: [], idType: 'uuid' };
   }
-  if (!facts.schema.usable) return { absent: [], denied: [`grant usage on schema ${quoted(schema)} ${to}`] };
   const columns = [id, name].map((column) => ({ column, facts: facts.columns?.find((each) => each.name === column) }));
+  const idType = columns[0]?.facts?.type ?? 'text';
+  if (!facts.schema.usable) return { absent: [], denied: [`grant usage on schema ${quoted(schema)} ${to}`], idType };
   return {
     absent: columns.flatMap((each) =>
       each.facts === undefined ? [`alter table ${from} add column ${quoted(each.column)} text;`] : [],
     ),
     denied: columns.some((each) => each.facts?.mayRead === false) ? [`grant select on ${from} ${to}`] : [],
+    idType,
   };
 }

@@ -1,8 +1,8 @@
 import type { GrantsTable } from '#shared/contract/tenant-settings.ts';
 import { coverGrants } from './cover-grants.ts';
-import type { Shortcomings } from './judge-role-table.ts';
+import type { RoleTableVerdict } from './judge-role-table.ts';
 import type { ColumnFacts, TableFacts } from './read-catalog.ts';
-import { quoted, quotedTable, type Column, type TableLayout } from './table-layout.ts';
+import { quoted, quotedTable, remarkAbsence, type Column, type TableLayout } from './table-layout.ts';
 
 export type TableVerdict =
   | { readonly kind: 'fits'; readonly layout: TableLayout }
@@ -10,10 +10,19 @@ export type TableVerdict =
   | { readonly kind: 'unfit'; readonly reason: 'grants-table-missing' | 'grants-not-writable'; readonly fix: string };
 
 /** Pure: whether grants can be written to a tenant's own table as the manifest maps it, and how. */
-export function judgeTable(schema: string, mapping: GrantsTable, facts: TableFacts, roles: Shortcomings): TableVerdict {
+export function judgeTable(
+  schema: string,
+  mapping: GrantsTable,
+  facts: TableFacts,
+  roles: RoleTableVerdict,
+): TableVerdict {
   const { columns, constants } = mapping;
   const table = quotedTable(schema, mapping.name);
-  const absent = [...missing(schema, mapping, facts), ...unsuitable(table, mapping, facts), ...roles.absent];
+  const absent = [
+    ...missing(schema, mapping, facts, roles.idType),
+    ...unsuitable(table, mapping, facts),
+    ...roles.absent,
+  ];
   const denied = [...new Set([...deniedRights(schema, mapping, facts), ...roles.denied])]; // the schema may be the same
   if (absent.length > 0)
     return { kind: 'unfit', reason: 'grants-table-missing', fix: [...absent, ...denied].join(' ') };
@@ -48,19 +57,22 @@ function find({ columns }: TableFacts, name: string): ColumnFacts | undefined {
 }
 
 /** Every column that a row of rolecall fills, with the type it should have where nobody has chosen one. */
-function filled({ columns, constants }: GrantsTable): ReadonlyMap<string, 'uuid' | 'text'> {
+function filled({ columns, constants }: GrantsTable): Map<string, string> {
   const { userId, roleId, tenant, scope, id } = columns;
   const texts = [tenant, scope, ...Object.keys(constants)].filter((name) => name !== undefined);
   const uuids = [id, userId, roleId].filter((name) => name !== undefined);
   return new Map([...uuids.map((name) => [name, 'uuid'] as const), ...texts.map((name) => [name, 'text'] as const)]);
 }
 
-function missing(schema: string, mapping: GrantsTable, facts: TableFacts): string[] {
+function missing(schema: string, mapping: GrantsTable, facts: TableFacts, roleIdType: string): string[] {
   const table = quotedTable(schema, mapping.name);
-  const wanted = [...filled(mapping)].map(([name, type]) => ({ name, type, definition: `${quoted(name)} ${type}` }));
+  const types = filled(mapping).set(mapping.columns.roleId, roleIdType);
+  const wanted = [...types].map(([name, type]) => ({ name, definition: `${quoted(name)} ${type}` }));
   if (facts.columns === null) {
     const create = `create table ${table} (${wanted.map(({ definition }) => definition).join(', ')});`;
-    return facts.schema.exists ? [create] : [`create schema ${quoted(schema)};`, create];
+    return facts.schema.exists
+      ? [remarkAbsence(`table ${table}`, 'grants.table.name'), create]
+      : [remarkAbsence(`schema ${quoted(schema)}`, 'grants.schema'), `create schema ${quoted(schema)};`, create];
   }
   if (!facts.schema.usable) return [];
   const absent = wanted.filter(({ name }) => find(facts, name) === undefined);

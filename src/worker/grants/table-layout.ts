@@ -37,6 +37,14 @@ export function quotedTable(schema: string, table: string): string {
   return `${quoted(schema)}.${quoted(table)}`;
 }
 
+/**
+ * A misspelt name is likelier than a table that nobody made. It is a comment of SQL, so that the statements behind it can be
+ * run as they stand.
+ */
+export function remarkAbsence(what: string, key: string): string {
+  return `/* There is no ${what}: is ${key} right? If it is: */`;
+}
+
 function column(name: string, type: string): Column {
   return { name: quoted(name), type };
 }

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { GrantsTable, TenantSettings } from '#shared/contract/tenant-settings.ts';
 import { placeOf } from './grants-place.ts';
-import { judgeRoleTable } from './judge-role-table.ts';
+import { judgeRoleTable, NO_ROLE_TABLE } from './judge-role-table.ts';
 import { judgeTable, type TableVerdict } from './judge-table.ts';
 import { readCatalog } from './read-catalog.ts';
 
@@ -56,7 +56,7 @@ export function createTableLayouts(now: () => number): TableLayouts {
 
 async function judge(tx: EntityManager, { schema, table }: MappedGrants): Promise<TableVerdict> {
   const facts = await readCatalog(tx, { schema, table: table.name, scope: table.columns.scope });
-  if (table.roles === undefined) return judgeTable(schema, table, facts, { absent: [], denied: [] });
+  if (table.roles === undefined) return judgeTable(schema, table, facts, NO_ROLE_TABLE);
   const place = { ...table.roles, schema: table.roles.schema ?? schema };
   return judgeTable(schema, table, facts, judgeRoleTable(place, await readCatalog(tx, place)));
 }
