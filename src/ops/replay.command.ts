@@ -9,6 +9,7 @@ import { EXIT } from '#shared/runtime/exit-codes.ts';
 import { unreachable } from '#shared/runtime/wait-until-reachable.ts';
 import { findRuns } from './gate/gate-counts.ts';
 import { inTime } from './gate/in-time.ts';
+import { hasTenant } from './has-tenant.ts';
 import { parseReplayConfig } from './ops-config.ts';
 import { replaySeeds, type Replayed } from './replay-seeds.ts';
 
@@ -37,14 +38,18 @@ export const replayCommand = defineCommand({
       ({ tenant, email, reason, all }) => all !== [tenant, email, reason].some((selector) => selector !== undefined),
       { path: ['all'], error: 'say which seeds: --tenant, --email or --reason (or several of them), else --all' },
     ),
-  async run({ name, release, tenant, email, reason, json }, { env, out }) {
+  async run({ name, release, tenant, email, reason, json }, { env, out, say }) {
     const config = parseReplayConfig(env);
     await using ledger = await openLedger(config.ledger);
-    const runs = await inTime(findRuns(ledger.em.fork(), { name, release })).catch((error: unknown) => {
-      if (isNotMigrated(error)) return [];
-      throw unreachable('the ledger', error);
+    const found = await inTime(findRuns(ledger.em.fork(), { name, release })).catch((error: unknown) => {
+      return isNotMigrated(error) ? [] : ledgerLost(error);
     });
-    const { replayed, readded } = await replay(runs.map(({ run }) => run));
+    const runs = found.map(({ run }) => run);
+    if (tenant !== undefined && !(await inTime(hasTenant(ledger.em.fork(), runs, tenant)).catch(ledgerLost))) {
+      say(`no seeds of the tenant ${tenant}`);
+      return EXIT.notSettled;
+    }
+    const { replayed, readded } = await replay(runs);
     if (json) out(JSON.stringify({ replayed, readded }));
     else if (replayed === 0) out('no blocked seed matches');
     else out(`replayed ${replayed}${readded > 0 ? `, of which ${readded} had lost their job` : ''}`);
@@ -62,3 +67,7 @@ export const replayCommand = defineCommand({
     }
   },
 });
+
+function ledgerLost(error: unknown): never {
+  throw unreachable('the ledger', error);
+}

@@ -8,6 +8,7 @@ import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
 import { describeSilence, UnreachableError } from '#shared/runtime/wait-until-reachable.ts';
 import { findRuns, type Run } from './gate/gate-counts.ts';
 import { inTime } from './gate/in-time.ts';
+import { hasTenant } from './has-tenant.ts';
 import { parseLedgerConfig } from './ops-config.ts';
 import { listSeeds, measureSeeds, type ListedSeed, type SeedFilter } from './list-seeds.ts';
 import { seedTable } from './seed-table.ts';
@@ -42,6 +43,9 @@ export const statusCommand = defineCommand({
         throw new UsageError(`several manifests fit: say which by --name (${names})`);
       }
       if (run.pruned) return nothing(io, 'the seeds of this release were pruned, long after a newer run took over');
+      if (tenant !== undefined && !(await inTime(hasTenant(em(), [run.run], tenant)))) {
+        return nothing(io, `no seeds of the tenant ${tenant}`);
+      }
       const filter: SeedFilter = { run: run.run, tenant, state };
       const seeds = listSeeds(em, filter, emails);
       await (json ? printJson(run, seeds, io) : printTable(await measureSeeds(em(), filter, emails), seeds, io));

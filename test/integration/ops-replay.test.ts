@@ -156,6 +156,19 @@ databaseTest('with Redis away a replay changes nothing', async ({ ledger, databa
   expect(await statesOf(ledger, run)).toEqual(['blocked']);
 });
 
+databaseTest('a tenant that no current run has is said, and is no success', async ({ ledger, databaseUrl }) => {
+  const said: string[] = [];
+  const ofTenant = (tenant: string) =>
+    replayCommand.run({ tenant }, { ...io({ DATABASE_URL: databaseUrl }, []), say: (text) => said.push(text) });
+
+  expect(await ofTenant('flip')).toBe(4); // nothing was ever produced
+  await recordedRun(ledger, { release: 'r0', superseded: true, seeds: [{ tenant: 'left', ...BLOCKED }] });
+  await recordedRun(ledger, { seeds: [{ tenant: 'flip', ...BLOCKED }] });
+  expect([await ofTenant('left'), await ofTenant('flpi'), await ofTenant('flip')]).toEqual([4, 4, 0]);
+
+  expect(said).toEqual(['flip', 'left', 'flpi'].map((tenant) => `no seeds of the tenant ${tenant}`));
+});
+
 databaseTest.for([{}, { name: 'flip' }, { all: true, tenant: 'flip' }, { reason: 'no-such-reason' }, { email: 'x' }])(
   'a replay of %o is refused: which seeds is not clear',
   async (options) => {

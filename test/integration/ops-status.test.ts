@@ -99,7 +99,8 @@ test('one tenant, one state, no seed, no release', async ({ ledger, databaseUrl 
 
   expect((await status(env, { tenant: 'a' })).text.split('\n')).toHaveLength(2);
   expect((await status(env, { tenant: 'a', state: 'pending' })).text.split('\n')).toHaveLength(1);
-  expect(JSON.parse((await status(env, { tenant: 'c', json: true })).text)).toMatchObject({ seeds: [] });
+  expect(JSON.parse((await status(env, { state: 'blocked', json: true })).text)).toMatchObject({ seeds: [] });
+  expect(await status(env, { tenant: 'c', json: true })).toEqual({ code: 4, text: '' });
   expect((await status(env, { release: 'r9' })).code).toBe(4);
   expect((await status({ ...env, ROLECALL_RELEASE: 'r9' })).code).toBe(4);
 });
