@@ -136,6 +136,8 @@ test('what compose takes from .env stands in .env.example', () => {
   const taken = [...read('docker-compose.yml').matchAll(/\$\{(\w+)/g)].map(([, name = '']) => name);
   const example = read('.env.example');
   expect(taken.filter((name) => !new RegExp(`^#?${name}=`, 'm').test(example))).toEqual([]);
+  const [, told = ''] = /passes on only ([^:]+):/.exec(example) ?? [];
+  expect(new Set(told.match(/[A-Z_]{2,}/g))).toEqual(new Set(taken));
 });
 
 test('things start in order: databases, producer, then workers, ops and the gate, and the application last', () => {
