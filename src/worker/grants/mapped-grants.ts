@@ -1,11 +1,11 @@
 import { isTransient, type Reason } from '#shared/contract/reasons.ts';
 import type { TenantSettings } from '#shared/contract/tenant-settings.ts';
 import { classifyDatabaseError } from './database-errors.ts';
+import { explainRefusal } from './explain-refusal.ts';
 import { findRoleIds } from './find-role-ids.ts';
 import type { GrantsFailed, GrantsWritten, GrantStore } from './grant-store.ts';
 import type { TableVerdict } from './judge-table.ts';
 import type { MappedGrants, TableLayouts } from './table-layouts.ts';
-import { quotedTable } from './table-layout.ts';
 import { writeGrants } from './write-grants.ts';
 
 /** The tenant's own table: what it looks like is read from the catalog, and the verdict of a stale reading never counts. */
@@ -50,17 +50,10 @@ export function createMappedGrants(layouts: TableLayouts): GrantStore {
         const written = await writeGrants(tx, verdict.layout, toWrite);
         return written.kind === 'failed' ? judged(written) : written;
       } catch (cause) {
-        return judged(explain(classify(cause, roleKeys), cause, grants));
+        return judged(explainRefusal(classify(cause, roleKeys), cause, { grants, wanted }));
       }
     },
   };
-}
-
-/** The catalog grants every right by now, so one that is missing is about the row. */
-function explain(reason: Reason, cause: unknown, { schema, table }: MappedGrants): GrantsFailed {
-  if (reason !== 'grants-not-writable') return { kind: 'failed', reason, cause };
-  const fix = `Row-level security of ${quotedTable(schema, table.name)}, or what a trigger of it needs, refuses the row: let the workers' user insert it.`;
-  return { kind: 'failed', reason: 'grants-refused', cause, fix };
 }
 
 /** A foreign key of the user, say, is no word about the role. */
