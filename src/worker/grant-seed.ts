@@ -1,5 +1,6 @@
 import { sql } from '@mikro-orm/postgresql';
 import type { Sub } from '#shared/contract/ids.ts';
+import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
 import { createMicroBatch } from './batching/micro-batch.ts';
 import { grantSeeds, type GrantDeps, type SeedToGrant } from './grant-seeds.ts';
 import { classifyDatabaseError, isDatabaseAway } from './grants/database-errors.ts';
@@ -16,8 +17,8 @@ export function createSeedGranter(deps: GrantDeps): (seed: TakenSeed, sub: Sub) 
     run: (batch, databaseUrlEnv) =>
       deps.databases.use(databaseUrlEnv, async (database) =>
         database.kind === 'not-configured'
-          ? batch.map(() => failed('database-not-configured', databaseUrlEnv))
-          : grantSeeds(deps, database, batch),
+          ? batch.map(() => notConfigured(databaseUrlEnv))
+          : (await grantSeeds(deps, database, batch)).map((outcome) => nameRefused(outcome, databaseUrlEnv)),
       ),
     failsAlike: isDatabaseAway,
   });
@@ -31,8 +32,9 @@ export function createSeedGranter(deps: GrantDeps): (seed: TakenSeed, sub: Sub) 
 export async function verifyGrants(deps: GrantDeps, { grants }: TakenSeed): Promise<Outcome | null> {
   const store = deps.stores(grants);
   if (store.isVerified(grants)) return null;
-  return deps.databases.use(grants.databaseUrlEnv, async (database) => {
-    if (database.kind === 'not-configured') return failed('database-not-configured', grants.databaseUrlEnv);
+  const { databaseUrlEnv } = grants;
+  return deps.databases.use(databaseUrlEnv, async (database) => {
+    if (database.kind === 'not-configured') return notConfigured(databaseUrlEnv);
     const em = database.kind === 'other' ? database.em : deps.ledger.fork();
     try {
       const failure = await em.transactional(async (tx) => {
@@ -42,7 +44,17 @@ export async function verifyGrants(deps: GrantDeps, { grants }: TakenSeed): Prom
       });
       return failure && failed(failure.reason, failure.cause, failure.fix);
     } catch (cause) {
-      return failed(classifyDatabaseError(cause), cause);
+      return nameRefused(failed(classifyDatabaseError(cause), cause), databaseUrlEnv);
     }
   });
+}
+
+function notConfigured(databaseUrlEnv: string): Outcome {
+  return failed('database-not-configured', databaseUrlEnv, `${databaseUrlEnv} is not set, or cannot be used`);
+}
+
+/** By its variable: of a tenant's database nothing else may be shown. */
+function nameRefused(outcome: Outcome, databaseUrlEnv: string): Outcome {
+  if (outcome.kind !== 'blocked' || outcome.reason !== 'database-refused') return outcome;
+  return { ...outcome, fix: `${databaseUrlEnv}: PostgreSQL refuses it (${codeOf(outcome.cause)})` };
 }

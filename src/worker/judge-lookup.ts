@@ -1,4 +1,5 @@
 import type { Sub } from '#shared/contract/ids.ts';
+import type { Reason } from '#shared/contract/reasons.ts';
 import type { Suspicion } from '#shared/contract/seed-state.ts';
 import type { OnDisabled, OnMissing } from '#shared/contract/tenant-settings.ts';
 import type { Lookup } from './cognito/user-directory.ts';
@@ -31,7 +32,7 @@ const ON_DISABLED = {
   grant: null,
 } as const satisfies Record<OnDisabled, Outcome | null>;
 
-export type JudgedSeed = Pick<TakenSeed, 'state' | 'suspicion' | 'onMissing' | 'identity'>;
+export type JudgedSeed = Pick<TakenSeed, 'state' | 'suspicion' | 'onMissing' | 'identity' | 'userPool'>;
 
 /** Pure: who may be granted, and what becomes of everyone else. */
 export function judgeLookup(lookup: Lookup, seed: JudgedSeed): Outcome | Entitled {
@@ -41,7 +42,7 @@ export function judgeLookup(lookup: Lookup, seed: JudgedSeed): Outcome | Entitle
       if (lookup.reason === 'credentials-invalid') {
         return sightOnceMore('credentials-invalid', seed) ?? failed(lookup.reason, lookup.cause);
       }
-      return keepSuspicion(failed(lookup.reason, lookup.cause), seed);
+      return keepSuspicion(failed(lookup.reason, lookup.cause, fixOf(lookup.reason, seed)), seed);
     }
     case 'missing':
       return judgeMissing(seed);
@@ -55,6 +56,10 @@ export function judgeLookup(lookup: Lookup, seed: JudgedSeed): Outcome | Entitle
     default:
       return lookup satisfies never;
   }
+}
+
+function fixOf(reason: Reason, { userPool }: JudgedSeed): string | undefined {
+  return reason === 'pool-not-found' ? `no pool ${userPool.id} in ${userPool.region}` : undefined;
 }
 
 /** Who was waited for is still missing: that is no news, and needs no second look. */

@@ -18,6 +18,7 @@ const seed = ({ identity, ...given }: Sketch = {}): JudgedSeed => ({
   state: 'pending',
   suspicion: null,
   onMissing: 'block',
+  userPool: { id: 'eu-west-2_AbCdEfGhX', region: 'eu-west-2', lookup: 'ListUsers', requestsPerSecond: 20 },
   ...given,
   identity: { requireVerifiedEmail: true, onDisabled: 'skip', ...identity },
 });
@@ -135,6 +136,12 @@ test.for<[what: string, lookup: Lookup, given: JudgedSeed, expected: Outcome | E
     { kind: 'failed', reason: 'throttled', cause: 1 },
     seed(seen('user-missing', 1)),
     { kind: 'retrying', reason: 'throttled', cause: 1, ...seen('user-missing', 1) },
+  ],
+  [
+    'a pool that does not exist is named',
+    { kind: 'failed', reason: 'pool-not-found', cause: 1 },
+    seed(),
+    { kind: 'blocked', reason: 'pool-not-found', cause: 1, fix: 'no pool eu-west-2_AbCdEfGhX in eu-west-2' },
   ],
   [
     'no permission blocks',

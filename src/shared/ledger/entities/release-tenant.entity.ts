@@ -20,7 +20,7 @@ const ReleaseTenantSchema = defineEntity({
 /**
  * A tenant as its run recorded it, and the one definitive answer that its remaining seeds share. In the ledger, not in a
  * worker's memory: all workers stop asking, and a replay is newer or older than the fault for all of them alike. The detail
- * is the statement that would mend it: names of tables, columns and database users, no secrets.
+ * is what would mend it, mostly a statement: names of tables, columns, database users, variables and pools, no secrets.
  */
 export class ReleaseTenant extends ReleaseTenantSchema.class {}
 ReleaseTenantSchema.setClass(ReleaseTenant);
