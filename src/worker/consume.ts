@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DelayedError, UnrecoverableError, type Job } from 'bullmq';
 import type { SeedId } from '#shared/contract/ids.ts';
-import { REASONS, type BlockingReason, type Reason, type TransientReason } from '#shared/contract/reasons.ts';
+import {
+  isTenantFault,
+  REASONS,
+  type BlockingReason,
+  type Reason,
+  type TransientReason,
+} from '#shared/contract/reasons.ts';
 import { parseSeedJobId, retryPriority, SeedJob } from '#shared/contract/seed-job.ts';
 import type { SeedState } from '#shared/contract/seed-state.ts';
 import { createSeedWorker, type SeedWorker } from '#shared/queue/open-queue.ts';
@@ -121,11 +127,14 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
         await job.changePriority({ priority: retryPriority(job.attemptsMade + 1) });
         throw new TryAgain(reason, delayMs, cause);
       }
-      case 'blocked':
+      case 'blocked': {
+        const { reason, fix } = outcome;
+        const isOfSeed = fix !== undefined && !isTenantFault(reason); // else it stands at the tenant, for all its seeds
         // Where the seed may not go any more, a newer run took over: a failed job would be there for nobody to replay.
-        if (!(await record(seedId, { kind: 'blocked', reason: outcome.reason }))) return 'nothing to do';
+        if (!(await record(seedId, { kind: 'blocked', reason, ...(isOfSeed && { fix }) }))) return 'nothing to do';
         settled(outcome);
-        throw noMoreTries(outcome.reason);
+        throw noMoreTries(reason);
+      }
       default:
         return outcome satisfies never;
     }

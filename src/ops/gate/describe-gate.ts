@@ -42,6 +42,6 @@ function describeReason({ tenant, reason, count, fix }: ClosingReason): string[]
     `  ${tenant}: ${count} × ${reason}`,
     `    ${meaning}`,
     `    ${todo}`,
-    ...(fix === undefined ? [] : [`    ${fix}`]),
+    ...(fix?.split('\n') ?? []).map((line) => `    ${line}`),
   ];
 }

@@ -13,7 +13,7 @@ export interface ClosingReason {
   readonly tenant: TenantId;
   readonly reason: Reason | 'superseded';
   readonly count: number;
-  /** What would mend it, mostly a statement, where a worker could tell. */
+  /** What would mend it, mostly a statement, where workers could tell; a line for each. */
   readonly fix?: string;
 }
 

@@ -86,7 +86,7 @@ export const REASONS = {
   'role-unknown': {
     class: 'item',
     meaning: 'The role does not exist in the table of roles, or its name stands there more than once.',
-    todo: `Run rolecall migrate with the current manifest, or mend the tenant's own table of roles, ${REPLAY}`,
+    todo: `Run rolecall migrate with the current manifest, or mend the tenant's own tables as is said beside this reason, ${REPLAY}`,
   },
   'cognito-refused': {
     class: 'item',
@@ -146,7 +146,7 @@ export const REASONS = {
   'grants-refused': {
     class: 'item',
     meaning: 'PostgreSQL refused the grant: a constraint or a trigger of the table is against it.',
-    todo: `Find the SQLSTATE in the log of the workers, mend its cause, ${REPLAY}`,
+    todo: `Mend what is named beside this reason, else what the SQLSTATE in the log of the workers says, ${REPLAY}`,
   },
   unexpected: {
     class: 'unexpected',

@@ -14,7 +14,8 @@ export type SeedState =
   | { readonly kind: 'skipped'; readonly reason: 'user-missing' | 'user-disabled' }
   | { readonly kind: 'waiting'; readonly reason: ReasonOf<'not-found'>; readonly nextAttemptAt: Date }
   | { readonly kind: 'retrying'; readonly reason: TransientReason; readonly nextAttemptAt: Date }
-  | { readonly kind: 'blocked'; readonly reason: BlockingReason }
+  /** `fix`: what would mend this seed; what would mend its tenant stands there. */
+  | { readonly kind: 'blocked'; readonly reason: BlockingReason; readonly fix?: string }
   | { readonly kind: 'superseded' };
 export type SeedStateKind = SeedState['kind'];
 

@@ -11,6 +11,7 @@ import { Ledger0003 } from './migrations/0003-tally.ts';
 import { Ledger0004 } from './migrations/0004-pacing.ts';
 import { Ledger0005 } from './migrations/0005-kept-slots.ts';
 import { Ledger0006 } from './migrations/0006-turns-given-back.ts';
+import { Ledger0007 } from './migrations/0007-seed-fix.ts';
 import { postgresOptions } from './postgres-options.ts';
 
 export type Ledger = MikroORM;
@@ -33,6 +34,7 @@ export const LEDGER_MIGRATIONS = [
   { name: '0004-pacing', class: Ledger0004 },
   { name: '0005-kept-slots', class: Ledger0005 },
   { name: '0006-turns-given-back', class: Ledger0006 },
+  { name: '0007-seed-fix', class: Ledger0007 },
 ] as const;
 
 /** Shared with the test that compares what the migrations build with what the entities describe. */

@@ -38,7 +38,7 @@ export function movingSeeds<Kind extends SeedStateKind>(
   return sql`
     next as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      as next(id bigint, reason text, sub uuid, "nextAttemptAt" timestamptz, suspicion jsonb)
+      as next(id bigint, reason text, sub uuid, "nextAttemptAt" timestamptz, suspicion jsonb, fix text)
       limit ${rows.length} -- for the planner, which would guess 100 and rather read the whole table
     ), ${lockedIn(
       moves.map(({ id }) => id),
@@ -46,15 +46,15 @@ export function movingSeeds<Kind extends SeedStateKind>(
       condition,
     )}, moved as (
       update rolecall.seed s
-      set state = ${kind}, reason = next.reason, sub = next.sub, next_attempt_at = next."nextAttemptAt"${suspicion},
-          attempts = s.attempts + 1, updated_at = clock_timestamp()
+      set state = ${kind}, reason = next.reason, fix = next.fix, sub = next.sub,
+          next_attempt_at = next."nextAttemptAt"${suspicion}, attempts = s.attempts + 1, updated_at = clock_timestamp()
       from next join locked using (id)
       where s.id = next.id
       returning s.id, s.run, s.tenant, s.sub
     )`;
 }
 
-const EMPTY = { reason: null, sub: null, nextAttemptAt: null, suspicion: null } as const;
+const EMPTY = { reason: null, sub: null, nextAttemptAt: null, suspicion: null, fix: null } as const;
 const SUSPICION = sql`
   suspected_reason = next.suspicion ->> 'reason', sightings = coalesce((next.suspicion ->> 'sightings')::int, 0)`;
 
@@ -67,8 +67,8 @@ export async function moveToPending(em: EntityManager, ids: readonly SeedId[]): 
   const moved = await em.execute<{ id: string }[]>(sql`
     with ${lockedIn(ids, 'pending')}
     update rolecall.seed s
-    set state = 'pending', reason = null, sub = null, next_attempt_at = null, suspected_reason = null, sightings = 0,
-        replayed_at = clock_timestamp(), updated_at = clock_timestamp()
+    set state = 'pending', reason = null, fix = null, sub = null, next_attempt_at = null, suspected_reason = null,
+        sightings = 0, replayed_at = clock_timestamp(), updated_at = clock_timestamp()
     from locked where s.id = locked.id
     returning s.id`);
   return moved.map(toId);
@@ -83,7 +83,7 @@ export async function moveToSuperseded(em: EntityManager, runs: readonly RunId[]
       where run in (${runs}) and state in (${sourcesOf('superseded')}) order by id for no key update
     ), moved as (
       update rolecall.seed s
-      set state = 'superseded', reason = null, next_attempt_at = null, updated_at = clock_timestamp()
+      set state = 'superseded', reason = null, fix = null, next_attempt_at = null, updated_at = clock_timestamp()
       from locked where s.id = locked.id
       returning 1
     )

@@ -3,6 +3,7 @@ import { ManifestName, ReleaseId, RunId, TenantId } from '#shared/contract/ids.t
 import { REASONS, type Reason } from '#shared/contract/reasons.ts';
 import { adviceOf, describeGate } from '../../../src/ops/gate/describe-gate.ts';
 import { evaluateGate, unknownGate } from '../../../src/ops/gate/gate.ts';
+import { inBrief } from '../../../src/ops/gate/name-remedies.ts';
 
 test('a blocked gate says what to do about each reason', () => {
   const gate = evaluateGate({
@@ -27,6 +28,19 @@ test('a blocked gate says what to do about each reason', () => {
     `    ${REASONS['pool-not-found'].meaning}`,
     `    ${REASONS['pool-not-found'].todo}`,
   ]);
+});
+
+test.for([
+  [1, ['    add Admin;']],
+  [3, ['    add Admin;', '    add Owner;', '    add Guest;']],
+  [4, ['    add Admin;', '    add Owner;', '    add Guest;', '    and 1 more']],
+] as const)('of %i fixes the first three are said, each in a line, and the rest is counted', ([count, lines]) => {
+  const fix = inBrief(['add Admin;', 'add Owner;', 'add Guest;', 'add Staff;'].slice(0, count));
+  const closing = { tenant: TenantId.parse('north'), reason: 'role-unknown', count: 9, fix } as const;
+
+  const described = describeGate({ ...unknownGate('blocked'), reasons: [closing] });
+
+  expect(described.slice(described.indexOf(`    ${REASONS['role-unknown'].todo}`) + 1)).toEqual(lines);
 });
 
 test('an unknown gate says why', () => {

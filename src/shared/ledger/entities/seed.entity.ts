@@ -6,6 +6,7 @@ import type { SeedRole } from '#shared/contract/roles.ts';
 import type { SeedStateKind, Suspicion } from '#shared/contract/seed-state.ts';
 import type { GrantMode, OnMissing } from '#shared/contract/tenant-settings.ts';
 import { TALLY_TRIGGERS } from '../migrations/0003-tally.ts';
+import { SEED_FIX_INDEX } from '../migrations/0007-seed-fix.ts';
 
 const SeedSchema = defineEntity({
   name: 'Seed',
@@ -23,6 +24,8 @@ const SeedSchema = defineEntity({
     ordinal: p.integer(),
     state: p.string().$type<SeedStateKind>().length(10).default('pending'),
     reason: p.string().$type<Reason>().length(40).nullable(),
+    /** What would mend it: texts of the manifest, names of tables and constraints, no secrets. It counts only while the seed is blocked. */
+    fix: p.text().nullable(),
     suspectedReason: p.string().$type<Suspicion['reason']>().length(40).nullable(),
     sightings: p.integer().default(0),
     attempts: p.integer().default(0),
@@ -40,6 +43,8 @@ const SeedSchema = defineEntity({
       name: 'seed_unsettled_idx',
       expression: `create index "seed_unsettled_idx" on "rolecall"."seed" ("id") where "state" in ('pending', 'retrying', 'waiting')`,
     },
+    // The gate goes from one fix to the next, however many seeds share each.
+    { name: 'seed_fix_idx', expression: SEED_FIX_INDEX },
   ],
   uniques: [
     {
