@@ -22,7 +22,7 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0;
 th { font-weight: 600; } .number { text-align: right; font-variant-numeric: tabular-nums; }
 code { font: .9em ui-monospace, monospace; background: light-dark(#eff1f3, #21262d); padding: .1em .35em; border-radius: .25em; overflow-wrap: anywhere; }
 .reason { white-space: nowrap; }
-.fix { margin: .5rem 0 0; min-width: 16rem; }
+.fix { margin: .5rem 0 0; min-width: 16rem; } .fix code { white-space: pre-line; }
 dl { display: flex; flex-wrap: wrap; gap: .5rem 2rem; margin: 1rem 0 0; }
 dt { color: var(--soft); font-size: .85rem; } dd { margin: 0; font-size: 1.4rem; font-variant-numeric: tabular-nums; }
 `;

@@ -38,18 +38,20 @@ export function redact(text: string): string {
 
 /**
  * What may be said of a third party's error: its class and codes, where its maintainers find the request, and of PostgreSQL's
- * the constraint and the column, which are names and no data. A text in place of an error is an explanation of our own.
+ * the table, the constraint and the column, which are names and no data. A text in place of an error is an explanation of our own.
  */
 export function describeError(error: unknown): Readonly<Record<string, unknown>> {
   if (typeof error === 'string') return { message: redact(error) };
   if (!(error instanceof Error)) return { name: typeof error };
-  const { code, constraint, column, $metadata } = error as ThirdPartyError;
+  const { code, table, constraint, column, $metadata } = error as ThirdPartyError;
   const { httpStatusCode: status, requestId } = $metadata ?? {};
-  return { name: error.name, code, constraint, column, status, requestId };
+  const ofTable = table === undefined ? {} : { table, constraint, column }; // a name that comes alone is what a trigger raised
+  return { name: error.name, code, ...ofTable, status, requestId };
 }
 
 interface ThirdPartyError extends Error {
   readonly code?: unknown;
+  readonly table?: unknown;
   readonly constraint?: unknown;
   readonly column?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };

@@ -62,3 +62,20 @@ test('what explains itself in words is told as it stands, without an email', () 
   expect(describeError('others were not answered either')).toEqual({ message: 'others were not answered either' });
   expect(describeError('ada@example.org')).toEqual({ message: '[redacted]' });
 });
+
+test('of an error of PostgreSQL the names of a table are shown, and not what a trigger raised', () => {
+  const refusal = {
+    code: '23514',
+    schema: 'flip',
+    table: 'user_role',
+    constraint: 'only_staff',
+    detail: 'ada@example.org',
+  };
+  expect(describeError(Object.assign(new Error('ada@example.org'), refusal))).toMatchObject({
+    code: '23514',
+    table: 'user_role',
+    constraint: 'only_staff',
+  });
+  const raised = describeError(Object.assign(new Error('no'), { code: 'P0001', constraint: 'ada@example.org' }));
+  expect(JSON.stringify(raised)).not.toContain('ada');
+});
