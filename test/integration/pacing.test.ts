@@ -1,4 +1,4 @@
-import { setInterval as every } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, vi } from 'vitest';
 import type { Emulator } from '../../demo/cognito/emulator.ts';
 import { countStates, failedJobs, keepHistory, statesOf, untilCounts } from '../support/ledger.ts';
@@ -221,7 +221,13 @@ function peakOf(cognito: Emulator): number {
   return Math.max(...Object.values(cognito.counts.maxPerSecond).map(({ ListUsers }) => ListUsers));
 }
 
-/** Somebody who uses the same quota, as the application itself does. */
+/** The golden ratio: its multiples spread evenly between whole numbers, and never in the same way. */
+const UNEVEN = 0.618_033_988_75;
+
+/**
+ * Somebody who uses the same quota, as the application itself does, and as unevenly: two that each keep to a beat may meet at the
+ * same point of it for seconds, and then one of them has all the throttles.
+ */
 async function askElsewhere({ url }: Emulator, perSecond: number, signal: AbortSignal): Promise<{ throttled: number }> {
   let throttled = 0;
   const body = JSON.stringify({ UserPoolId: POOL, Limit: 1 });
@@ -231,7 +237,8 @@ async function askElsewhere({ url }: Emulator, perSecond: number, signal: AbortS
     authorization: 'AWS4-HMAC-SHA256 Credential=AKIAOTHER/20260101/eu-west-2/cognito-idp/aws4_request',
   };
   try {
-    for await (const _ of every(1_000 / perSecond, undefined, { signal })) {
+    for (let nth = 1; ; nth += 1) {
+      await sleep((2_000 / perSecond) * ((nth * UNEVEN) % 1), undefined, { signal });
       const answer = await fetch(url, { method: 'POST', headers, body, signal });
       if (answer.status === 400) throttled += 1;
     }
