@@ -52,13 +52,13 @@ export function isDatabaseAway(error: unknown): boolean {
   return (reason === 'database-unavailable' || reason === 'database-refused') && !isStatement;
 }
 
-/** TLS that PostgreSQL does not speak (pg: lib/connection.js), or a certificate that OpenSSL does not trust (Node.js docs: TLS, X509 certificate error codes). */
-function isUntrusted({ message, ...error }: Error & { code?: unknown }): boolean {
-  if (/does not support SSL connections/.test(message)) return true;
-  return (
-    typeof error.code === 'string' &&
-    /CERT|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)$/.test(error.code)
-  );
+/**
+ * TLS that PostgreSQL does not speak (pg: lib/connection.js), or a certificate that nobody trusts (Node.js docs: TLS, X509
+ * certificate error codes).
+ */
+function isUntrusted({ message, code }: Error & { readonly code?: unknown }): boolean {
+  const isCertificate = /CERT|CRL|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|PATH_LENGTH|INVALID_(CA|PURPOSE)$/;
+  return (typeof code === 'string' && isCertificate.test(code)) || /does not support SSL connections/.test(message);
 }
 
 /**

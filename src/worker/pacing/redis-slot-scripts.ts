@@ -48,7 +48,7 @@ end
  * Turns are a tenant's within one run: a release that takes over does not wait for those of the one before. Who leaves without
  * a slot gives its turn back.
  */
-const TURNS = `
+const OWNERS_OF_TURNS = `
 local function ownerOf(member)
   return (string.gsub(member, '^(%d+):%d+:', '%1:'))
 end
@@ -60,7 +60,7 @@ end
 `;
 
 /** KEYS: domain, turns of its tenants, parked by turn, admitted by slot, domains by when they have slots to give. */
-const WAITING = `${TURNS}
+const WAITING = `${OWNERS_OF_TURNS}
 local TURNS, PARKED, ADMITTED, DUE = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
 local function due(name, at)
@@ -82,12 +82,11 @@ export const RESERVE = script(`${DOMAIN}${WAITING}
 local name, member = ARGV[1], ARGV[3]
 local d = open(tonumber(ARGV[2]))
 local had = tonumber(redis.call('ZSCORE', ADMITTED, member))
-if had and had > now - ${PACE.late} then
-  close(d) -- who comes back for its slot names the budget as well
-  if had > now + ${PACE.near} then return { 'later', tostring(had - now) } end
-end
+local comes = had and had > now - ${PACE.late}
+if comes then close(d) end -- who comes back for its slot names the budget as well
+if comes and had > now + ${PACE.near} then return { 'later', tostring(had - now) } end
 if had then redis.call('ZREM', ADMITTED, member) end
-if had and had > now - ${PACE.late} then return { 'soon', tostring(math.max(0, had - now)) } end
+if comes then return { 'soon', tostring(math.max(0, had - now)) } end
 
 local parked = redis.call('EXISTS', PARKED) == 1
 if not parked then keepNone(d) end
@@ -179,7 +178,7 @@ return admitted
 `);
 
 /** KEYS: turns, parked, admitted. ARGV: members. */
-export const LEAVE = script(`${TURNS}
+export const LEAVE = script(`${OWNERS_OF_TURNS}
 for _, member in ipairs(ARGV) do
   if redis.call('ZREM', KEYS[2], member) == 1 then giveBack(KEYS[1], member) end
   redis.call('ZREM', KEYS[3], member)
@@ -187,7 +186,7 @@ end
 `);
 
 /** KEYS: turns, parked. ARGV: how many, tenants. Returns the members that left, from the last turn on. */
-export const LEAVE_TENANTS = script(`${TURNS}
+export const LEAVE_TENANTS = script(`${OWNERS_OF_TURNS}
 local limit, theirs = tonumber(ARGV[1]), {}
 for at = 2, #ARGV do theirs[ARGV[at]] = true end
 
