@@ -10,15 +10,20 @@ const NEEDED = [
   ['insert', 'rolecall.audit'],
   ['insert', 'rolecall.seed_tally'],
 ] as const;
+const NEEDED_SEQUENCES = ['rolecall.audit_id_seq', 'rolecall.seed_tally_id_seq'];
 
 /** What the user of the worker may not do in the ledger, as the statement that would let it; `null`: nothing. */
 export async function missingRights(ask: Ask): Promise<string | null> {
-  const needed = NEEDED.map(([right, table]) => `('${right}', '${table}')`).join();
-  const rows = await ask<{ user: string; right: string; table: string }>(
-    `select quote_ident(current_user) as "user", needed."right", needed."table"
-     from (values ${needed}) as needed("right", "table") where not has_table_privilege(needed."table", needed."right")`,
+  const tables = NEEDED.map(([right, table]) => `('${right}', '${table}')`).join();
+  const sequences = NEEDED_SEQUENCES.map((sequence) => `('${sequence}')`).join();
+  const rows = await ask<{ grant: string }>(
+    `select format('grant %s on %s to %I;', t."right", t.name, current_user) as "grant"
+     from (values ${tables}) as t("right", name) where not has_table_privilege(t.name, t."right")
+     union all
+     select format('grant usage on sequence %s to %I;', s.name, current_user)
+     from (values ${sequences}) as s(name) where not has_sequence_privilege(s.name, 'usage, update')`,
   );
   if (rows.length === 0) return null;
-  const grants = rows.map(({ user, right, table }) => `grant ${right} on ${table} to ${user};`);
+  const grants = rows.map(({ grant }) => grant);
   return `the user of DATABASE_URL lacks rights that workers need: ${grants.join(' ')}`;
 }

@@ -24,6 +24,7 @@ test('a worker whose user lacks rights to the ledger does not start, and says wh
   expect(refusal).toMatchObject({ name: 'UnreachableError' });
   const [, grants = ''] = /workers need: (.*)$/.exec(String(refusal)) ?? [];
   expect(grants).toMatch(/^grant update on rolecall\.release_tenant to reader_/);
+  expect(grants).toContain('grant usage on sequence rolecall.audit_id_seq to reader_');
   await execute(databaseUrl, grants);
   await start();
 });
