@@ -9,6 +9,9 @@ const NEEDED = [
   ['update', 'rolecall.seed'],
   ['insert', 'rolecall.audit'],
   ['insert', 'rolecall.seed_tally'],
+  ...['rolecall.pool_walk', 'rolecall.seen_user', 'rolecall.walker'].flatMap((table) =>
+    (['select', 'insert', 'update', 'delete'] as const).map((right) => [right, table] as const),
+  ),
 ] as const;
 const NEEDED_SEQUENCES = ['rolecall.audit_id_seq', 'rolecall.seed_tally_id_seq'];
 

@@ -1,4 +1,3 @@
-import type { PoolScans } from './cognito/pool-scans.ts';
 import { poolKey, type Lookup, type UserDirectory } from './cognito/user-directory.ts';
 import { holdBack } from './hold-back.ts';
 import { budgetOf } from './pacing/pacing-budget.ts';
@@ -6,12 +5,13 @@ import type { PoolGuard } from './pacing/pool-guard.ts';
 import { classifySlotError } from './pacing/slot-errors.ts';
 import type { Later, Slots } from './pacing/slots.ts';
 import type { TakenSeed } from './take-seed.ts';
+import type { PoolWalks } from './walks/pool-walks.ts';
 
 /** What is known of a seed's email, or when it may be asked for. */
 export type Resolution = Lookup | Later;
 
 export interface ResolveDeps {
-  readonly scans: PoolScans;
+  readonly walks: Pick<PoolWalks, 'look'>;
   readonly directory: UserDirectory;
   readonly guard: PoolGuard;
   readonly slots: Slots;
@@ -20,7 +20,7 @@ export interface ResolveDeps {
 /** Asks Cognito who a seed is, when it is its turn, unless somebody who walked through its whole pool knows. */
 export async function resolveSeed(deps: ResolveDeps, seed: TakenSeed, signal: AbortSignal): Promise<Resolution> {
   try {
-    const seen = await deps.scans.look(seed);
+    const seen = await deps.walks.look(seed);
     if (seen === null) return await resolveInTurn(deps, seed, signal);
     await deps.slots.leaveIfCrowded(seed); // it may wait for its turn since before the walk
     return seen;
@@ -30,7 +30,7 @@ export async function resolveSeed(deps: ResolveDeps, seed: TakenSeed, signal: Ab
 }
 
 async function resolveInTurn(
-  { directory, guard, slots }: Omit<ResolveDeps, 'scans'>,
+  { directory, guard, slots }: Omit<ResolveDeps, 'walks'>,
   seed: TakenSeed,
   signal: AbortSignal,
 ): Promise<Resolution> {

@@ -11,12 +11,10 @@ import { waitUntilReachable } from '#shared/runtime/wait-until-reachable.ts';
 import { createCognitoClients } from './cognito/cognito-clients.ts';
 import { createCognitoDirectory } from './cognito/cognito-directory.ts';
 import { createCognitoRequests } from './cognito/cognito-requests.ts';
-import { createPoolScans } from './cognito/pool-scans.ts';
 import type { UserDirectory, UserPool } from './cognito/user-directory.ts';
 import { compactTally } from './upkeep/compact-tally.ts';
 import { createSeedConsumer, startConsuming, stopConsuming } from './consume.ts';
 import { watchConsumption } from './consumption-watch.ts';
-import { createDemandCount, nameWorker } from './count-demand.ts';
 import { createSeedGranter, verifyGrants } from './grant-seed.ts';
 import { classifyDatabaseError } from './grants/database-errors.ts';
 import { createGrantsDatabases } from './grants/grants-databases.ts';
@@ -45,6 +43,10 @@ import { startWaking } from './start-waking.ts';
 import { createSeedTaker } from './take-seed.ts';
 import { clearTenantFault, recordTenantFault } from './tenant-fault.ts';
 import type { WorkerConfig } from './worker-config.ts';
+import { createDemandCount } from './walks/count-demand.ts';
+import { createPoolWalks } from './walks/pool-walks.ts';
+import { createSeenUsers } from './walks/seen-users.ts';
+import { createWalkBook } from './walks/walk-book.ts';
 import { createWorkerMetrics } from './worker-metrics.ts';
 
 export interface WorkerAppDeps {
@@ -67,6 +69,8 @@ export interface WorkerApp extends AsyncDisposable {
 const BOOT_BOUND_MS = 10_000;
 /** A producer that starts beside us migrates first; it may wait for its own database for a while. */
 const SCHEMA_BOUND_MS = 120_000;
+/** Nothing is asked while this worker walks nowhere. */
+const WALK_ON_EVERY_MS = 250;
 const RECONCILE_EVERY_MS = 15_000;
 /** What it finds is left over from a worker that died, so seconds matter as little as in a rollout. */
 const STRANDED_EVERY_MS = 30_000;
@@ -84,7 +88,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const metrics = deps.metrics ?? new Registry();
   const { settled, observeCognito, answered } = createWorkerMetrics(metrics);
 
-  const ledger = opened.use(await openLedger({ ...config.ledger, connectionName: nameWorker() }));
+  const ledger = opened.use(await openLedger({ ...config.ledger, connectionName: 'rolecall-work' }));
   const em = () => ledger.em.fork();
   const askLedger = () => em().execute(sql`select 1`);
   const boot = { boundMs: BOOT_BOUND_MS, ...(signal && { signal }) };
@@ -128,8 +132,12 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     walkedTenants.add(domainOf(pool, pool.lookup), tenants);
     waking.hurry();
   };
-  const scans = opened.use(createPoolScans({ requests, count, domainOf, answered, walked, now: Date.now }));
-  const resolving = { scans, directory, guard, slots };
+  const walkBook = createWalkBook(em);
+  const seen = createSeenUsers(em);
+  const walks = opened.use(
+    createPoolWalks({ requests, book: walkBook, seen, count, domainOf, answered, walked, now: Date.now }),
+  );
+  const resolving = { walks, directory, guard, slots };
   const resolve: ProvisionDeps['resolve'] = (seed, attempt) => resolveSeed(resolving, seed, attempt);
   const enterDatabase: ProvisionDeps['enterDatabase'] = ({ grants }) => databaseGuard.enter(grants);
   const guarding = { enterDatabase, holdBack: holdBack.bind(null, slots) };
@@ -167,6 +175,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   startConsuming(worker, log);
   const periodically = (everyMs: number, what: string, work: (signal: AbortSignal) => Promise<void>) =>
     opened.use(startPeriodic({ pauseMs: () => everyMs, work, failed: failedRound(what) }));
+  periodically(WALK_ON_EVERY_MS, 'walking through pools', () => walks.goOn());
   periodically(RECONCILE_EVERY_MS, 'reconciling', async () => {
     const found = await reconcile(em(), queue);
     if (found !== null && found.added + found.retried > 0) log.warn(found, 'jobs put back into the queue');
@@ -180,6 +189,8 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     const seeds = await pruneSeeds(em(), config.retentionDays, stopping);
     if (seeds > 0) log.info({ seeds }, 'seeds of old runs pruned');
     await pruneJobs(em(), queue, KEEP_FINISHED, stopping);
+    await seen.prune();
+    await walkBook.prune();
   });
   log.info({ concurrency: config.concurrency, queue: config.queue.kind }, 'consuming');
 

@@ -2,11 +2,11 @@ import { expect } from 'vitest';
 import { RunId } from '#shared/contract/ids.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import type { UserPool } from '../../src/worker/cognito/user-directory.ts';
-import { createDemandCount } from '../../src/worker/count-demand.ts';
+import { createDemandCount } from '../../src/worker/walks/count-demand.ts';
 import { moveSeed } from '../support/move-seed.ts';
 import { people, POOL } from '../support/manifest.ts';
 import { recordedSeeds } from '../support/recorded-seeds.ts';
-import { describeOnBothPlatforms, platformTest as test } from '../support/worker.ts';
+import { platformTest as test } from '../support/worker.ts';
 
 /** One that remembers nothing. */
 const countOf = (ledger: Ledger) => createDemandCount({ em: () => ledger.em.fork(), now: Date.now });
@@ -25,8 +25,7 @@ test('the seeds of all tenants of a pool are counted, while their users may be f
     lookup: 'ListUsers',
     requestsPerSecond: 20,
   };
-  const countNow = (change: Partial<UserPool> = {}) => countOf(ledger)({ ...pool, ...change }, RunId.parse(1));
-  const count = async (change: Partial<UserPool> = {}) => (await countNow(change)).seeds;
+  const count = (change: Partial<UserPool> = {}) => countOf(ledger)({ ...pool, ...change }, RunId.parse(1));
 
   await produce({ tenants: [{ id: 'old', seeds: people(30) }] }, 'v1');
   await produce(
@@ -74,19 +73,4 @@ test('a thousand pools are counted at once, and anew for a newer run', async ({ 
   await count(pool, RunId.parse(2));
   await count(pool, RunId.parse(1));
   expect(statements).toBe(2);
-});
-
-describeOnBothPlatforms('the workers', (queueTest) => {
-  queueTest('are counted by their connections to the ledger', async ({ ledger, work }) => {
-    const pool: UserPool = { id: POOL, region: 'eu-west-2', lookup: 'ListUsers', requestsPerSecond: 20 };
-    const workers = async () => (await countOf(ledger)(pool, RunId.parse(1))).workers;
-    expect(await workers()).toBe(1); // who asks is one
-    const first = await work();
-    expect(await workers()).toBe(1);
-    await work();
-    await work();
-    expect(await workers()).toBe(3);
-    await first[Symbol.asyncDispose]();
-    await expect.poll(workers).toBe(2);
-  });
 });

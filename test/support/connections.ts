@@ -14,7 +14,7 @@ export async function watchConnections(databaseUrl: string, redisUrl?: string): 
   const most: Record<string, number> = {};
   const count = async () => {
     const { rows } = await postgres.query<{ name: string; count: number }>(
-      `select regexp_replace(application_name, '^(rolecall-work)-.*', '\\1') as name, count(*)::int as count from pg_stat_activity
+      `select application_name as name, count(*)::int as count from pg_stat_activity
        where datname = current_database() and application_name like 'rolecall%' group by 1`,
     );
     const clients = redis === null ? [] : [{ name: 'redis', count: othersOf(`${await redis.client('LIST')}`, redis) }];

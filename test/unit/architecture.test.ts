@@ -21,6 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'shared/ledger',
     'shared/queue',
   ],
+  'worker/walks': ['worker/batching', 'worker/cognito', 'worker/grants', 'shared/contract'],
   'worker/upkeep': ['shared/contract', 'shared/ledger', 'shared/queue'],
   'worker/grants': ['shared/contract', 'shared/ledger'],
   ops: ['ops', 'shared'],

@@ -12,6 +12,7 @@ import { Ledger0004 } from './migrations/0004-pacing.ts';
 import { Ledger0005 } from './migrations/0005-kept-slots.ts';
 import { Ledger0006 } from './migrations/0006-turns-given-back.ts';
 import { Ledger0007 } from './migrations/0007-seed-fix.ts';
+import { Ledger0008 } from './migrations/0008-walks.ts';
 import { postgresOptions } from './postgres-options.ts';
 
 export type Ledger = MikroORM;
@@ -35,6 +36,7 @@ export const LEDGER_MIGRATIONS = [
   { name: '0005-kept-slots', class: Ledger0005 },
   { name: '0006-turns-given-back', class: Ledger0006 },
   { name: '0007-seed-fix', class: Ledger0007 },
+  { name: '0008-walks', class: Ledger0008 },
 ] as const;
 
 /** Shared with the test that compares what the migrations build with what the entities describe. */

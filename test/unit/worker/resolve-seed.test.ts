@@ -1,20 +1,20 @@
 import { expect, test } from 'vitest';
-import type { PoolScans } from '../../../src/worker/cognito/pool-scans.ts';
 import { poolKey, type Lookup, type Postponed, type UserPool } from '../../../src/worker/cognito/user-directory.ts';
 import { createPoolGuard } from '../../../src/worker/pacing/pool-guard.ts';
 import type { Later, Slots } from '../../../src/worker/pacing/slots.ts';
 import { resolveSeed, type ResolveDeps } from '../../../src/worker/resolve-seed.ts';
 import type { TakenSeed } from '../../../src/worker/take-seed.ts';
+import type { PoolWalks } from '../../../src/worker/walks/pool-walks.ts';
 
 const userPool: UserPool = { id: 'pool', region: 'eu-west-2', lookup: 'AdminGetUser', requestsPerSecond: 80 };
 const seed = { email: 'ada@example.org', userPool } as TakenSeed; // all that is asked for here
 const MISSING = { kind: 'missing' } as const;
 const LATER = { kind: 'paced', waitMs: 1_000 } as const;
 
-function resolve(seen: Awaited<ReturnType<PoolScans['look']>>, answer: Lookup | Postponed = MISSING) {
+function resolve(seen: Awaited<ReturnType<PoolWalks['look']>>, answer: Lookup | Postponed = MISSING) {
   const did: string[] = [];
   const deps = {
-    scans: { look: async () => seen },
+    walks: { look: async () => seen },
     directory: { prepare: async () => {}, find: async () => answer },
     guard: createPoolGuard({ concurrency: 2, now: () => 0 }),
     slots: {
@@ -51,7 +51,7 @@ test.for<[kind: string, later: Later | null, did: string[], resolution: unknown]
     reserve: async () => (did.push('reserve'), later),
     leave: async () => void did.push('give back'),
   };
-  const deps = { scans: { look: async () => null }, guard, slots } as unknown as ResolveDeps; // nobody is asked
+  const deps = { walks: { look: async () => null }, guard, slots } as unknown as ResolveDeps; // nobody is asked
   expect(await resolveSeed(deps, seed, new AbortController().signal)).toMatchObject(resolution as object);
   expect(did).toEqual(expected);
 });

@@ -1,11 +1,9 @@
-import { PAGE_SIZE } from './cognito-requests.ts';
+import { PAGE_SIZE } from '../cognito/cognito-requests.ts';
 
 /** What is known without asking Cognito. */
 export interface KnownDemand {
   /** Still wanted of the pool. */
   readonly seeds: number;
-  /** Processes that may each walk through the pool: they share the quota, but not what they have seen. */
-  readonly workers: number;
   readonly pagesPerSecond: number;
   /** One email each. */
   readonly lookupsPerSecond: number;
@@ -38,15 +36,15 @@ const MARGIN = 1.5;
  * Pure: whether to page through the whole pool instead of looking up every email. Only where that takes fewer requests in
  * all, since the quota is the application's as well, and is no slower, since the pages of a walk come one after another.
  */
-export function planWalk({ seeds, users, workers, ...speed }: Demand): WalkPlan | null {
+export function planWalk({ seeds, users, ...speed }: Demand): WalkPlan | null {
   if (users === null || users > MAX_USERS || seeds < MIN_SEEDS) return null;
   const expectedPages = Math.max(1, Math.ceil(users / PAGE_SIZE));
   const pages = expectedPages * MARGIN;
-  if (pages * workers >= seeds) return null;
-  const msPerPage = Math.max(speed.roundTripMs, (1_000 * workers) / speed.pagesPerSecond);
+  if (pages >= seeds) return null;
+  const msPerPage = Math.max(speed.roundTripMs, 1_000 / speed.pagesPerSecond);
   const lookupsMs = (1_000 * seeds) / speed.lookupsPerSecond;
   if (pages * msPerPage > lookupsMs) return null;
-  return { expectedPages, maxPages: Math.floor(seeds / workers), expectedMs: expectedPages * msPerPage, lookupsMs };
+  return { expectedPages, maxPages: seeds, expectedMs: expectedPages * msPerPage, lookupsMs };
 }
 
 /** Whether a pool could be so small that a walk pays: if not, nobody needs to ask how large it is. */

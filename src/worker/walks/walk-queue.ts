@@ -89,7 +89,7 @@ export function createWalkQueue(now: () => number): WalkQueue {
       const inTurnMs = lookupsMs(order);
       queues.set(order.domain, [...queue, place]);
       const isFirst = queue.length === 0;
-      if (!isFirst && leftMs(place) > inTurnMs) {
+      if (!isFirst && leftMs(place) > inTurnMs + SLACK_MS) {
         leave(place);
         lookedUp.push({ ...order, lookupsMs: order.plan.lookupsMs, untilMs: now() + inTurnMs });
         return null;
@@ -97,7 +97,7 @@ export function createWalkQueue(now: () => number): WalkQueue {
       const { promise: turn, resolve } = Promise.withResolvers<void>();
       turns.set(place, resolve);
       if (isFirst) resolve();
-      const lateAtMs = now() + inTurnMs + SLACK_MS;
+      const lateAtMs = now() + inTurnMs + 2 * SLACK_MS;
       return {
         turn,
         isFirst,
@@ -105,6 +105,7 @@ export function createWalkQueue(now: () => number): WalkQueue {
         begin: () => void (place.begunAtMs = now()),
         turned: (pages) => void (place.pages = pages),
         comeBackMs() {
+          if (!isQueued(place)) return COME_BACK.fromMs; // it is through
           const seeds = (queues.get(order.domain) ?? []).reduce((sum, other) => sum + other.seeds, 0);
           const toMs = Math.max(COME_BACK.toMs, Math.min(MANY.toMs, seeds * MANY.msPerSeed));
           return Math.min(toMs, Math.max(COME_BACK.fromMs, Math.ceil(leftMs(place))));
@@ -116,6 +117,10 @@ export function createWalkQueue(now: () => number): WalkQueue {
       lookedUp = lookedUp.filter(({ untilMs }) => untilMs > now());
     },
   };
+
+  function isQueued(place: Place): boolean {
+    return (queues.get(place.domain) ?? []).includes(place);
+  }
 
   function leave(place: Place): void {
     turns.get(place)?.(); // whoever gave up before its turn waits for it no longer

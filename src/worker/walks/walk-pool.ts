@@ -2,9 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import type { UserType } from '@aws-sdk/client-cognito-identity-provider';
 import { emailKey, type Sub } from '#shared/contract/ids.ts';
 import { MAX_USERS, type WalkPlan } from './break-even.ts';
-import type { CognitoRequests } from './cognito-requests.ts';
-import { attribute, matchClearly, withoutTheRest } from './match-users.ts';
-import type { UserPool } from './user-directory.ts';
+import type { CognitoRequests } from '../cognito/cognito-requests.ts';
+import { attribute, matchClearly, withoutTheRest } from '../cognito/match-users.ts';
+import type { UserPool } from '../cognito/user-directory.ts';
 
 export interface Walk {
   readonly requests: CognitoRequests;

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { mayPay, planWalk, type Demand } from '../../../../src/worker/cognito/break-even.ts';
+import { mayPay, planWalk, type Demand } from '../../../../src/worker/walks/break-even.ts';
 
-/** One worker, and the whole quota. */
-const ALONE = { workers: 1, roundTripMs: 100, pagesPerSecond: 30, lookupsPerSecond: 30 };
+/** The whole quota. */
+const ALONE = { roundTripMs: 100, pagesPerSecond: 30, lookupsPerSecond: 30 };
 
 test.for<[seeds: number, users: number | null, more: Partial<Demand>, walks: boolean]>([
   [500, 600, {}, true],
@@ -16,9 +16,7 @@ test.for<[seeds: number, users: number | null, more: Partial<Demand>, walks: boo
   [500, null, {}, false],
   [100_000, 20_000, {}, true],
   [100_000, 20_001, {}, false],
-  [500, 600, { workers: 4 }, true],
   [50, 600, {}, true],
-  [50, 600, { workers: 4 }, false],
   [500, 5_000, { roundTripMs: 200 }, false],
   [500, 5_000, { lookupsPerSecond: 120 }, false],
   [500, 600, { lookupsPerSecond: 120 }, true],
@@ -33,18 +31,11 @@ test('a walk gives up where the lookups would have been cheaper after all', () =
     expectedMs: 1_000,
     lookupsMs: 16_666.666666666668,
   });
-  expect(planWalk({ ...ALONE, seeds: 500, users: 600, workers: 4 })).toEqual({
-    expectedPages: 10,
-    maxPages: 125,
-    expectedMs: expect.closeTo(1_333, 0),
-    lookupsMs: 16_666.666666666668,
-  });
 });
 
 const demand = fc.record({
   seeds: fc.nat(100_000),
   users: fc.option(fc.nat(300_000)),
-  workers: fc.integer({ min: 1, max: 20 }),
   roundTripMs: fc.double({ min: 0, max: 5_000, noNaN: true }),
   pagesPerSecond: fc.double({ min: 0.01, max: 30, noNaN: true }),
   lookupsPerSecond: fc.double({ min: 0.01, max: 120, noNaN: true }),
@@ -54,22 +45,21 @@ test('a walk never takes more requests than the lookups, nor longer, however its
   fc.assert(
     fc.property(demand, (asked) => {
       if (planWalk(asked) === null) return;
-      const { seeds, users, workers, roundTripMs, pagesPerSecond, lookupsPerSecond } = asked;
+      const { seeds, users, roundTripMs, pagesPerSecond, lookupsPerSecond } = asked;
       const pages = Math.ceil((users ?? Infinity) / 60);
-      expect(pages * workers).toBeLessThan(seeds);
-      const msPerPage = Math.max(roundTripMs, (workers * 1_000) / pagesPerSecond);
+      expect(pages).toBeLessThan(seeds);
+      const msPerPage = Math.max(roundTripMs, 1_000 / pagesPerSecond);
       expect(pages * msPerPage).toBeLessThanOrEqual((seeds * 1_000) / lookupsPerSecond);
     }),
   );
 });
 
-test('more seeds never speak against a walk, nor do fewer users or workers', () => {
+test('more seeds never speak against a walk, nor do fewer users', () => {
   fc.assert(
-    fc.property(demand, fc.nat(1_000), fc.nat(1_000), fc.nat(19), (asked, more, fewer, idle) => {
+    fc.property(demand, fc.nat(1_000), fc.nat(1_000), (asked, more, fewer) => {
       if (planWalk(asked) === null) return;
       const users = Math.max(0, (asked.users ?? 0) - fewer);
-      const workers = Math.max(1, asked.workers - idle);
-      expect(planWalk({ ...asked, seeds: asked.seeds + more, users, workers })).not.toBeNull();
+      expect(planWalk({ ...asked, seeds: asked.seeds + more, users })).not.toBeNull();
     }),
   );
 });

@@ -1,0 +1,77 @@
+import type { RunId } from '#shared/contract/ids.ts';
+import type { DecisionPlace } from './decision-line.ts';
+import type { QueuedWalk } from './walk-queue.ts';
+
+/** What this process knows of the walk through a pool. */
+export interface Scan {
+  /** The newest run that it was begun for. */
+  run: RunId;
+  /** When it was wanted. */
+  sinceMs: number;
+  /** Walked, declined, somebody else's, or taking longer than a job should wait for it. */
+  ready: Promise<void>;
+  phase: Phase;
+  /** What the other workers were told last. */
+  told: { readonly kind: Phase['kind']; readonly atMs: number };
+}
+
+export type Phase =
+  | { readonly kind: 'deciding'; readonly place: DecisionPlace }
+  /** Behind the walks through other pools. */
+  | { readonly kind: 'queued'; readonly place: QueuedWalk }
+  | { readonly kind: 'walking'; readonly place: QueuedWalk; users: number }
+  /** Another worker decides or walks. `comeBackAtMs`: when that should be over; `null`: it has not said so yet. */
+  | {
+      readonly kind: 'elsewhere';
+      readonly comeBackAtMs: number | null;
+      readonly untilMs: number;
+    }
+  /** Both by the database's clock: who was taken, and who was changed, before that. */
+  | { readonly kind: 'walked'; readonly endedAtMs: number; readonly wantedAtMs: number; readonly untilMs: number }
+  | { readonly kind: 'declined'; readonly untilMs: number; readonly alsoForNewRuns: boolean };
+
+/** By `poolKey`. */
+export function createKeptScans(now: () => number) {
+  const scans = new Map<string, Scan>();
+  return {
+    /** `undefined`: none, or it says nothing to this run any more. */
+    use(key: string, run: RunId): Scan | undefined {
+      const scan = scans.get(key);
+      return scan === undefined || isOver(scan, now(), run) ? undefined : scan;
+    },
+    keep(key: string, scan: Scan): void {
+      scans.set(key, scan);
+    },
+    /** Of all pools that this process walks through at this moment. */
+    usersUnderWay(): number {
+      let sum = 0;
+      for (const { phase } of scans.values()) if (phase.kind === 'walking') sum += phase.users;
+      return sum;
+    },
+    /** Drops what is over. */
+    sweep(): void {
+      for (const [key, scan] of scans) if (isOver(scan, now())) scans.delete(key);
+    },
+  };
+}
+
+/**
+ * A newer run looks for itself: it may want more of the pool, and people may have been created anew for it. Only after a
+ * failure it has to wait like everybody.
+ */
+function isOver({ phase, run }: Scan, nowMs: number, newRun: RunId = run): boolean {
+  switch (phase.kind) {
+    case 'deciding':
+    case 'queued':
+    case 'walking':
+      return false;
+    case 'elsewhere':
+      return nowMs >= phase.untilMs;
+    case 'walked':
+      return nowMs >= phase.untilMs || newRun > run;
+    case 'declined':
+      return nowMs >= phase.untilMs || (newRun > run && !phase.alsoForNewRuns);
+    default:
+      return phase satisfies never;
+  }
+}

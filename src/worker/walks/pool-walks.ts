@@ -1,0 +1,341 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunId, SeedId, Sub, TenantId } from '#shared/contract/ids.ts';
+import { DEFAULT_REQUESTS_PER_SECOND } from '#shared/contract/tenant-settings.ts';
+import type { CognitoRequests } from '../cognito/cognito-requests.ts';
+import type { CognitoOperation } from '../cognito/pace.ts';
+import {
+  poolKey,
+  type FoundUser,
+  type LookupSource,
+  type Postponed,
+  type UserPool,
+} from '../cognito/user-directory.ts';
+import { mayPay, planWalk, type WalkPlan } from './break-even.ts';
+import { createDecisionLine } from './decision-line.ts';
+import { createKeptScans, type Phase, type Scan } from './kept-scans.ts';
+import type { SeenUsers } from './seen-users.ts';
+import { KEEP_MS, type KnownWalk, type WalkBook, type WalkNews } from './walk-book.ts';
+import { createWalkLeases } from './walk-leases.ts';
+import { walkPool, type ClearUsers } from './walk-pool.ts';
+import { createWalkQueue } from './walk-queue.ts';
+
+export interface PoolWalksDeps {
+  readonly requests: CognitoRequests;
+  readonly book: WalkBook;
+  readonly seen: SeenUsers;
+  /** Seeds still wanted of it: at this moment or, for a run that asked before, a moment ago. */
+  count(pool: UserPool, run: RunId): Promise<number>;
+  /** Who shares a quota: walks there go one after another. */
+  domainOf(pool: UserPool, operation: CognitoOperation): string;
+  answered(source: LookupSource): void;
+  /** A pool was walked through to its end; these tenants want somebody of it. */
+  walked(pool: UserPool, tenants: ReadonlySet<TenantId>): void;
+  now(): number;
+  /** In memory at once, over all pools of this process. Default: 100,000, some 50 MB. */
+  readonly maxUsersUnderWay?: number;
+}
+
+export interface Wanted {
+  readonly id: SeedId;
+  readonly userPool: UserPool;
+  readonly run: RunId;
+  /** Who was seen as this seed when it was taken. */
+  readonly seenSub: Sub | null;
+  /** Both in epoch milliseconds, by the database's clock. `null`: nobody replayed it. */
+  readonly takenAtMs: number;
+  readonly replayedAtMs: number | null;
+}
+
+/**
+ * Walks through whole pools where that is cheaper than a request for every email, beside the jobs and in none of their slots:
+ * one walk through a pool for all workers.
+ */
+export interface PoolWalks extends AsyncDisposable {
+  /**
+   * `paced`: a walk is under way, come back then. `null`: look for this one directly, because nothing is walked or because
+   * the walk has no clear yes: whoever is missing, ambiguous, disabled or unverified in it may be so no more, or never was.
+   */
+  look(seed: Wanted): Promise<FoundUser | Postponed | null>;
+  /** To be called several times a second: takes on what others want walked where this worker walks, and tells them how far it is. */
+  goOn(): Promise<void>;
+}
+
+/** What is over is dropped at the latest so much later. */
+const SWEEP_EVERY_MS = 5_000;
+/** From its first page: 20,000 users in pages of 60 at 20 a second take 17 s. */
+const WALK_DEADLINE_MS = 120_000;
+/** Descriptions of a thousand pools of an account, at 10 a second. */
+const DECISION_DEADLINE_MS = 120_000;
+/**
+ * Jobs sit out the decision and a short walk where they are: to put them away and pick others up meanwhile takes the time that
+ * the walk needs. But no longer than a slow lookup takes, as a pool may hang, and others wait for these slots.
+ */
+const PATIENCE_MS = 500;
+/** While nobody has said yet how long the decision takes that another worker should make. */
+const UNHEARD = { waitMs: 100, boundMs: 2_000 };
+/** How far a walk is. */
+const TELL_EVERY_MS = 1_000;
+/** Until the ledger is asked again how far another worker is, which says so once a second. */
+const ASK_AGAIN = { fromMs: 50, toMs: 1_000 };
+const LONGER_AT_MOST_MS = 2_000;
+/** When another worker should have come to an end. */
+const OVERDUE_MS = 200;
+/** Of an account and region, whatever a manifest says; not adjustable (AWS docs: quotas in Amazon Cognito). */
+const LIST_USERS_PER_SECOND = 30;
+
+/** A newer run may want more of the pool, so that a walk pays. */
+const DEARER = { alsoForNewRuns: false } as const;
+/** For a newer run it would be no better. */
+const IN_VAIN = { alsoForNewRuns: true } as const;
+
+export function createPoolWalks(deps: PoolWalksDeps): PoolWalks {
+  const { requests, book, seen, now, domainOf, maxUsersUnderWay = 100_000 } = deps;
+  const worker = randomUUID();
+  const kept = createKeptScans(now);
+  const line = createDecisionLine(now);
+  const queue = createWalkQueue(now);
+  const leases = createWalkLeases({ book, worker, now });
+  const underWay = new Set<Promise<void>>();
+  const stop = new AbortController();
+  const sweeping = setInterval(sweep, SWEEP_EVERY_MS).unref();
+
+  return {
+    async look(seed) {
+      if (seed.seenSub !== null) return saw(seed.seenSub);
+      const scan = await readyScanFor(seed);
+      const { phase } = scan;
+      switch (phase.kind) {
+        case 'deciding':
+          return comeBack(scan, phase.place.comeBackMs());
+        case 'queued':
+          if (!phase.place.isLate()) return comeBack(scan, phase.place.comeBackMs());
+          giveUp(scan, seed.userPool, phase);
+          return null;
+        case 'walking':
+          return comeBack(scan, phase.place.comeBackMs());
+        case 'elsewhere':
+          if (phase.comeBackAtMs !== null) return comeBack(scan, Math.max(OVERDUE_MS, phase.comeBackAtMs - now()));
+          return comeBack(scan, now() < scan.sinceMs + UNHEARD.boundMs ? UNHEARD.waitMs : null);
+        case 'declined':
+          return null;
+        case 'walked': {
+          if (seed.takenAtMs > phase.endedAtMs) return null; // whoever was seen as it would have come with it
+          if (seed.replayedAtMs !== null && seed.replayedAtMs >= phase.wantedAtMs) return null;
+          const sub = await seen.find(seed.id).catch(() => null);
+          return sub === null ? null : saw(sub);
+        }
+        default:
+          return phase satisfies never;
+      }
+    },
+    async goOn() {
+      const walks = await leases.renew();
+      await Promise.all(walks.map(goOnWith));
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      clearInterval(sweeping);
+      while (underWay.size > 0) await Promise.all(underWay);
+      await leases.release();
+    },
+  };
+
+  async function goOnWith(walk: KnownWalk): Promise<void> {
+    const { pool, run } = walk;
+    const scan = kept.use(poolKey(pool), run);
+    if (scan === undefined || scan.phase.kind === 'elsewhere') await tell(pool, takeOn(walk));
+    else if (scan.phase.kind === 'queued' && scan.phase.place.isLate()) giveUp(scan, pool, scan.phase);
+    else await tell(pool, scan);
+  }
+
+  /** Whoever has waited for long waits an eighth longer, so that thousands of seeds are not picked up again and again. */
+  function comeBack({ sinceMs }: Scan, waitMs: number | null): Postponed | null {
+    return waitMs === null
+      ? null
+      : { kind: 'paced', waitMs: Math.max(waitMs, Math.min(LONGER_AT_MOST_MS, (now() - sinceMs) / 8)) };
+  }
+
+  function saw(sub: Sub): FoundUser {
+    deps.answered('scan');
+    return { kind: 'found', sub, enabled: true, emailVerified: true };
+  }
+
+  /** A run that is newer than the walk looks for itself, also where it came while that was under way. */
+  async function readyScanFor({ userPool, run }: Pick<Wanted, 'userPool' | 'run'>): Promise<Scan> {
+    for (;;) {
+      const scan =
+        kept.use(poolKey(userPool), run) ?? begin(userPool, run, (each, queued) => decide(each, userPool, queued));
+      await scan.ready;
+      if (run <= scan.run || scan.phase.kind !== 'walked') return scan;
+    }
+  }
+
+  function begin(pool: UserPool, run: RunId, work: (scan: Scan, queued: () => void) => Promise<void>): Scan {
+    const place = line.enter(domainOf(pool, 'DescribeUserPool'));
+    const told = { kind: 'deciding', atMs: -TELL_EVERY_MS } as const;
+    const scan: Scan = { run, sinceMs: now(), ready: Promise.resolve(), phase: { kind: 'deciding', place }, told };
+    kept.keep(poolKey(pool), scan);
+    const queued = Promise.withResolvers<void>();
+    const done = inBackground(scan, pool, work(scan, queued.resolve));
+    scan.ready = Promise.race([done, queued.promise, sleep(PATIENCE_MS, undefined, { ref: false })]);
+    return scan;
+  }
+
+  function takeOn(walk: KnownWalk): Scan {
+    return begin(walk.pool, walk.run, (scan, queued) => walkIfCheaper(scan, walk, queued));
+  }
+
+  async function decide(scan: Scan, pool: UserPool, queued: () => void): Promise<void> {
+    const seeds = await deps.count(pool, scan.run);
+    if (!mayPay({ seeds, ...ratesOf(pool) })) {
+      scan.phase = declined({ alsoForNewRuns: false }); // which every worker finds out without asking
+      return;
+    }
+    const domain = domainOf(pool, 'ListUsers');
+    const walk = await book.ask({ pool, domain, run: scan.run, seeds });
+    if (walk !== null && !isEnded(walk) && (await leases.take(domain, walk.walker))) {
+      return walkIfCheaper(scan, walk, queued);
+    }
+    if (walk === null) return moveTo(scan, elsewhere(null));
+    scan.run = walk.run;
+    scan.sinceMs = now() - (walk.nowMs - walk.wantedAtMs);
+    moveTo(scan, phaseOf(walk));
+  }
+
+  async function walkIfCheaper(scan: Scan, walk: KnownWalk, queued: () => void): Promise<void> {
+    const { pool, run, wantedAtMs } = walk;
+    scan.run = run;
+    const described = walk.size ?? (await describe(pool));
+    const size = walk.size === null ? { size: described } : {};
+    const plan = planWalk({ seeds: walk.seeds, ...ratesOf(pool), ...described });
+    const read = plan === null ? DEARER : await readInTurn(scan, walk, { plan, users: described.users ?? 0 }, queued);
+    if (read === null) return;
+    if ('alsoForNewRuns' in read) return decline(scan, pool, { ...read, ...size });
+    const tenants = await seen.note({ pool, users: read, wantedAtMs });
+    const endedAtMs = await book.tell({ pool, run, phase: 'walked', ...size });
+    moveTo(scan, { kind: 'walked', endedAtMs, wantedAtMs, untilMs: now() + KEEP_MS });
+    deps.walked(pool, tenants);
+  }
+
+  /** All users, or why they are not read. `null`: it was given up, which is told already. */
+  async function readInTurn(
+    scan: Scan,
+    { pool, seeds }: KnownWalk,
+    { plan, users }: { readonly plan: WalkPlan; readonly users: number },
+    queued: () => void,
+  ): Promise<ClearUsers | typeof DEARER | typeof IN_VAIN | null> {
+    const [domain, lookupDomain] = [domainOf(pool, 'ListUsers'), domainOf(pool, pool.lookup)];
+    using place = queue.enter({ domain, lookupDomain, seeds, plan }); // no longer: what comes then takes none of the quota
+    if (place === null) return DEARER;
+    if (!place.isFirst) {
+      moveTo(scan, { kind: 'queued', place });
+      queued();
+      await place.turn;
+      if (scan.phase.kind !== 'queued') return null;
+    }
+    if (kept.usersUnderWay() + users > maxUsersUnderWay) return IN_VAIN;
+    const walking = { kind: 'walking' as const, place, users };
+    moveTo(scan, walking);
+    place.begin();
+    const clear = await walkPool(pool, {
+      requests,
+      plan,
+      signal: within(WALK_DEADLINE_MS),
+      turned(progress) {
+        place.turned(progress.pages);
+        walking.users = Math.max(walking.users, progress.users);
+      },
+    });
+    return clear ?? IN_VAIN;
+  }
+
+  /** What fails is left to the direct look, which finds out whether it lasts, and says so. */
+  function inBackground(scan: Scan, pool: UserPool, work: Promise<void>): Promise<void> {
+    const done: Promise<void> = work.catch(() => decline(scan, pool, IN_VAIN)).finally(() => underWay.delete(done));
+    underWay.add(done);
+    return done;
+  }
+
+  /** Optional: without the permission, or the answer, the size is unknown. */
+  function describe(pool: UserPool) {
+    const signal = within(DECISION_DEADLINE_MS);
+    return requests.describePool(pool, { signal }).catch(() => ({ users: null, roundTripMs: 0 }));
+  }
+
+  async function decline(
+    scan: Scan,
+    pool: UserPool,
+    { alsoForNewRuns, ...size }: Required<Pick<WalkNews, 'alsoForNewRuns'>> & Pick<WalkNews, 'size'>,
+  ): Promise<void> {
+    moveTo(scan, declined({ alsoForNewRuns }));
+    if (stop.signal.aborted) return; // it is this worker that gives up; another one may walk
+    await book.tell({ pool, run: scan.run, phase: 'declined', alsoForNewRuns, ...size }).catch(() => {});
+  }
+
+  function giveUp(scan: Scan, pool: UserPool, { place }: Extract<Phase, { kind: 'queued' }>): void {
+    void decline(scan, pool, IN_VAIN);
+    place[Symbol.dispose]();
+  }
+
+  /** For those who wait elsewhere. What has ended is told again, as it seems to have got lost. */
+  async function tell(pool: UserPool, scan: Scan): Promise<void> {
+    const { run, phase, told } = scan;
+    if (told.kind === phase.kind && now() < told.atMs + TELL_EVERY_MS) return;
+    scan.told = { kind: phase.kind, atMs: now() };
+    if (phase.kind === 'deciding') {
+      const comeBackMs = phase.place.comeBackMs();
+      await book.tell({ pool, run, phase: 'wanted', ...(comeBackMs !== null && { comeBackMs }) });
+    } else if (phase.kind === 'queued' || phase.kind === 'walking') {
+      await book.tell({ pool, run, phase: phase.kind, comeBackMs: phase.place.comeBackMs() });
+    } else if (phase.kind === 'declined') {
+      await book.tell({ pool, run, phase: 'declined', alsoForNewRuns: phase.alsoForNewRuns });
+    }
+  }
+
+  function phaseOf(walk: KnownWalk): Phase {
+    const endedAtMs = walk.endedAtMs ?? walk.nowMs;
+    const untilMs = now() + KEEP_MS - (walk.nowMs - endedAtMs);
+    if (walk.phase === 'walked') return { kind: 'walked', endedAtMs, wantedAtMs: walk.wantedAtMs, untilMs };
+    if (walk.phase === 'declined') return { ...declined(walk), untilMs };
+    return elsewhere(walk.comeBackAtMs === null ? null : walk.comeBackAtMs - walk.nowMs);
+  }
+
+  function elsewhere(leftMs: number | null): Phase {
+    const askAgainMs = Math.min(ASK_AGAIN.toMs, Math.max(ASK_AGAIN.fromMs, leftMs ?? 0));
+    return {
+      kind: 'elsewhere',
+      comeBackAtMs: leftMs === null ? null : now() + leftMs,
+      untilMs: now() + askAgainMs,
+    };
+  }
+
+  function declined({ alsoForNewRuns }: { readonly alsoForNewRuns: boolean }) {
+    return { kind: 'declined' as const, untilMs: now() + KEEP_MS, alsoForNewRuns };
+  }
+
+  function within(ms: number): AbortSignal {
+    return AbortSignal.any([stop.signal, AbortSignal.timeout(ms)]);
+  }
+
+  function sweep(): void {
+    kept.sweep();
+    queue.sweep();
+  }
+}
+
+function moveTo(scan: Scan, phase: Phase): void {
+  if (scan.phase.kind === 'deciding') scan.phase.place[Symbol.dispose]();
+  scan.phase = phase;
+}
+
+function isEnded({ phase }: KnownWalk): boolean {
+  return phase === 'walked' || phase === 'declined';
+}
+
+function ratesOf({ lookup, requestsPerSecond }: UserPool) {
+  const byList = lookup === 'ListUsers';
+  const share = byList ? requestsPerSecond : DEFAULT_REQUESTS_PER_SECOND.ListUsers;
+  const pagesPerSecond = Math.min(share, LIST_USERS_PER_SECOND);
+  return { pagesPerSecond, lookupsPerSecond: byList ? pagesPerSecond : requestsPerSecond };
+}
