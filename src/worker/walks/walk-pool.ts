@@ -1,8 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
-import type { UserType } from '@aws-sdk/client-cognito-identity-provider';
 import { emailKey, type Sub } from '#shared/contract/ids.ts';
 import { MAX_USERS, type WalkPlan } from './break-even.ts';
-import type { CognitoRequests } from '../cognito/cognito-requests.ts';
+import type { CognitoRequests, UserPage } from '../cognito/cognito-requests.ts';
 import { attribute, matchClearly, withoutTheRest } from '../cognito/match-users.ts';
 import type { UserPool } from '../cognito/user-directory.ts';
 
@@ -17,12 +16,14 @@ export interface Walk {
 /** By `emailKey`: who is meant without a doubt. Of all the others nothing is said. */
 export type ClearUsers = ReadonlyMap<string, Sub>;
 
+type User = UserPage['users'][number];
+
 /**
  * Every user of the pool, page after page: one chain of tokens, of which no part is used when it breaks. Throws what a
  * request throws. `null`: the pool is larger than was thought.
  */
 export async function walkPool(pool: UserPool, { requests, plan, signal, turned }: Walk): Promise<ClearUsers | null> {
-  const byEmail = new Map<string, UserType[]>();
+  const byEmail = new Map<string, User[]>();
   let token: string | undefined;
   let [pages, users] = [0, 0];
   do {
@@ -38,7 +39,7 @@ export async function walkPool(pool: UserPool, { requests, plan, signal, turned 
   return clearUsers(byEmail);
 }
 
-function collect(byEmail: Map<string, UserType[]>, user: UserType): void {
+function collect(byEmail: Map<string, User[]>, user: User): void {
   const email = attribute(user, 'email');
   if (email === undefined) return;
   const key = emailKey(email);
@@ -50,7 +51,7 @@ function collect(byEmail: Map<string, UserType[]>, user: UserType): void {
 /** Some milliseconds: matching 20,000 users in one go would hold up every job. */
 const AT_ONCE = 500;
 
-async function clearUsers(byEmail: ReadonlyMap<string, readonly UserType[]>): Promise<ClearUsers> {
+async function clearUsers(byEmail: ReadonlyMap<string, readonly User[]>): Promise<ClearUsers> {
   const clear = new Map<string, Sub>();
   let matched = 0;
   for (const [email, users] of byEmail) {
