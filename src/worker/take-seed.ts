@@ -34,7 +34,7 @@ export interface TakenSeed {
   readonly sharedFault: ReasonOf<'tenant'> | null;
   /** By the database's clock, as it stands beside the times of replays. */
   readonly takenAt: string;
-  /** The same in epoch milliseconds. */
+  /** Epoch milliseconds; never later than what was read, so that whoever a walk saw after it is asked for once more. */
   readonly takenAtMs: number;
   /** Some fault of the tenant stands in the ledger, be it older than a replay of this seed. */
   readonly tenantHasFault: boolean;
@@ -128,7 +128,7 @@ async function readRows(execute: RunStatement, wanted: readonly SeedToTake[]): P
   const rows = await execute<{ id: string; run: string }[]>(sql`
     select s.id, s.run, s.tenant, s.email, s.roles::text, s.on_missing, s.mode, s.state, s.suspected_reason, s.sightings,
            t.settings::text, t.fault_reason, s.replayed_at > t.fault_at as replayed_after_fault,
-           clock_timestamp()::text as taken_at, extract(epoch from clock_timestamp())::float8 * 1000 as taken_at_ms,
+           clock_timestamp()::text as taken_at, extract(epoch from statement_timestamp())::float8 * 1000 as taken_at_ms,
            extract(epoch from s.replayed_at)::float8 * 1000 as replayed_at_ms, u.sub as seen_sub
     from rolecall.seed s join rolecall.release_tenant t on t.run = s.run and t.tenant = s.tenant
     left join rolecall.seen_user u on u.seed = s.id and ${IS_FRESH} and (s.replayed_at < u.wanted_at) is not false

@@ -78,6 +78,7 @@ const UNHEARD = { waitMs: 100, boundMs: 2_000 };
 const TELL_EVERY_MS = 1_000;
 /** Until the ledger is asked again how far another worker is, which says so once a second. */
 const ASK_AGAIN = { fromMs: 50, toMs: 1_000 };
+/** Who waits an eighth longer. */
 const LONGER_AT_MOST_MS = 2_000;
 /** When another worker should have come to an end. */
 const OVERDUE_MS = 200;
@@ -193,14 +194,18 @@ export function createPoolWalks(deps: PoolWalksDeps): PoolWalks {
       return;
     }
     const domain = domainOf(pool, 'ListUsers');
-    const walk = await book.ask({ pool, domain, run: scan.run, seeds });
-    if (walk !== null && !isEnded(walk) && (await leases.take(domain, walk.walker))) {
-      return walkIfCheaper(scan, walk, queued);
+    for (let leftMs = PATIENCE_MS; ; leftMs -= ASK_AGAIN.fromMs) {
+      const walk = await book.ask({ pool, domain, run: scan.run, seeds });
+      if (walk !== null && !isEnded(walk) && (await leases.take(domain, walk.walker))) {
+        return walkIfCheaper(scan, walk, queued);
+      }
+      const phase = walk === null ? elsewhere(null) : phaseOf(walk);
+      if (phase.kind !== 'elsewhere' || (phase.comeBackAtMs ?? 0) > now() + leftMs || leftMs <= 0) {
+        if (walk !== null) Object.assign(scan, { run: walk.run, sinceMs: now() - (walk.nowMs - walk.wantedAtMs) });
+        return moveTo(scan, phase);
+      }
+      await sleep(ASK_AGAIN.fromMs, undefined, { signal: stop.signal, ref: false });
     }
-    if (walk === null) return moveTo(scan, elsewhere(null));
-    scan.run = walk.run;
-    scan.sinceMs = now() - (walk.nowMs - walk.wantedAtMs);
-    moveTo(scan, phaseOf(walk));
   }
 
   async function walkIfCheaper(scan: Scan, walk: KnownWalk, queued: () => void): Promise<void> {

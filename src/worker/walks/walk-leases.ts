@@ -1,3 +1,5 @@
+import { createMicroBatch } from '../batching/micro-batch.ts';
+import { isDatabaseAway } from '../grants/database-errors.ts';
 import { LEASE_MS, type KnownWalk, type WalkBook } from './walk-book.ts';
 
 export interface WalkLeasesDeps {
@@ -20,14 +22,16 @@ interface Lease {
 /** In which domains this worker is the one who walks. */
 export function createWalkLeases({ book, worker, now }: WalkLeasesDeps) {
   const held = new Map<string, Lease>();
-  const taking = new Map<string, Promise<boolean>>();
-
-  async function hold(domain: string): Promise<boolean> {
-    const [taken] = await book.hold(worker, [domain]).finally(() => taking.delete(domain));
-    if (taken === undefined) return false;
-    held.set(domain, { renewedAtMs: now(), usedAtMs: now() });
-    return true;
-  }
+  const hold = createMicroBatch<string, boolean, 'all'>({
+    laneOf: () => 'all',
+    keysOf: () => [],
+    async run(domains) {
+      const taken = await book.hold(worker, [...new Set(domains)]);
+      for (const domain of taken) held.set(domain, { renewedAtMs: now(), usedAtMs: now() });
+      return domains.map((domain) => taken.includes(domain));
+    },
+    failsAlike: isDatabaseAway,
+  });
 
   async function holdOn(domains: readonly string[]): Promise<void> {
     if (domains.length === 0) return;
@@ -53,10 +57,7 @@ export function createWalkLeases({ book, worker, now }: WalkLeasesDeps) {
     /** Whether this worker walks in the domain from now on. `walker`: who did so a moment ago; `null`: nobody. */
     async take(domain: string, walker: string | null): Promise<boolean> {
       if (use(domain)) return true;
-      if (walker !== null && walker !== worker) return false;
-      const pending = taking.get(domain) ?? hold(domain);
-      taking.set(domain, pending);
-      return pending;
+      return (walker === null || walker === worker) && hold(domain);
     },
     /**
      * Keeps them, but for those where nothing is left to do, and returns what is wanted there. When the ledger does not answer

@@ -484,7 +484,7 @@ test('a decision that another worker does not come to is not waited for in vain'
   await settle(0, poolOf('A'));
   expect(await other.look(0, poolOf('B'))).toMatchObject({ kind: 'paced' });
   world.nowMs = 2_000;
-  expect(await other.look(0, poolOf('B'))).toBeNull();
+  await vi.waitFor(async () => expect(await other.look(0, poolOf('B'))).toBeNull());
 });
 
 test('the walk of a worker that is gone is begun anew by another one, a little later', async () => {
@@ -494,7 +494,7 @@ test('the walk of a worker that is gone is begun anew by another one, a little l
   const other = startWalks();
   await look();
   await walks.goOn();
-  expect(await other.look()).toMatchObject({ kind: 'paced' });
+  await vi.waitFor(async () => expect(await other.look()).toEqual({ kind: 'paced', waitMs: 200 }));
   expect(pagesOf(asked)).toHaveLength(1);
   world.nowMs = LEASE_MS;
   expect(await other.settle()).toEqual(FOUND);
