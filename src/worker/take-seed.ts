@@ -11,7 +11,7 @@ import type { RunStatement } from '#shared/ledger/run-statement.ts';
 import { createMicroBatch } from './batching/micro-batch.ts';
 import { isDatabaseAway } from './grants/database-errors.ts';
 import { parseOnce } from './parse-once.ts';
-import { IS_FRESH } from './walks/seen-users.ts';
+import { SEEN_OF_SEED } from './walks/seen-users.ts';
 
 /** Whose turn it is. */
 export type SeedToTake = Pick<SeedJob, 'run' | 'seedId'>;
@@ -38,8 +38,6 @@ export interface TakenSeed {
   readonly takenAtMs: number;
   /** Some fault of the tenant stands in the ledger, be it older than a replay of this seed. */
   readonly tenantHasFault: boolean;
-  /** Epoch milliseconds, by the database's clock; `null`: never. */
-  readonly replayedAtMs: number | null;
   /** Whom a walk through the pool saw within the last minute, and since the seed was replayed. */
   readonly seenSub: Sub | null;
 }
@@ -64,7 +62,6 @@ const Row = z.object({
   replayed_after_fault: z.boolean().nullable(),
   taken_at: z.string(),
   taken_at_ms: z.number(),
-  replayed_at_ms: z.number().nullable(),
   seen_sub: Sub.nullable(),
 });
 
@@ -101,7 +98,6 @@ export function createSeedTaker(
               state: 'pending',
               suspected_reason: null,
               replayed_after_fault: true,
-              replayed_at_ms: row.taken_at_ms,
               seen_sub: null,
             });
       }
@@ -128,10 +124,9 @@ async function readRows(execute: RunStatement, wanted: readonly SeedToTake[]): P
   const rows = await execute<{ id: string; run: string }[]>(sql`
     select s.id, s.run, s.tenant, s.email, s.roles::text, s.on_missing, s.mode, s.state, s.suspected_reason, s.sightings,
            t.settings::text, t.fault_reason, s.replayed_at > t.fault_at as replayed_after_fault,
-           clock_timestamp()::text as taken_at, extract(epoch from statement_timestamp())::float8 * 1000 as taken_at_ms,
-           extract(epoch from s.replayed_at)::float8 * 1000 as replayed_at_ms, u.sub as seen_sub
+           clock_timestamp()::text as taken_at, extract(epoch from statement_timestamp())::float8 * 1000 as taken_at_ms, u.sub as seen_sub
     from rolecall.seed s join rolecall.release_tenant t on t.run = s.run and t.tenant = s.tenant
-    left join rolecall.seen_user u on u.seed = s.id and ${IS_FRESH} and (s.replayed_at < u.wanted_at) is not false
+    left join rolecall.seen_user u on ${SEEN_OF_SEED}
     where s.id = any(${`{${ids.join()}}`}::bigint[])`);
   const byId = new Map(rows.map((row) => [`${row.run} ${row.id}`, row]));
   return wanted.map(({ run, seedId }) => byId.get(`${run} ${seedId}`));
@@ -166,7 +161,6 @@ function toTakenSeed(row: z.infer<typeof Row>): TakenSeed {
     sharedFault: row.replayed_after_fault === true ? null : fault_reason,
     takenAt: row.taken_at,
     takenAtMs: row.taken_at_ms,
-    replayedAtMs: row.replayed_at_ms,
     seenSub: row.seen_sub,
     tenantHasFault: fault_reason !== null,
   };

@@ -2,9 +2,10 @@ import { sql } from '@mikro-orm/postgresql';
 import { expect } from 'vitest';
 import { openLedger } from '#shared/ledger/ledger.ts';
 import { runPrepared, runUnprepared } from '#shared/ledger/run-statement.ts';
-import { createSeedTaker } from '../../src/worker/take-seed.ts';
+import { createSeedTaker, type SeedToTake } from '../../src/worker/take-seed.ts';
 import { people } from '../support/manifest.ts';
 import { recordedSeeds } from '../support/recorded-seeds.ts';
+import { execute } from '../support/sql.ts';
 import { platformTest as test } from '../support/worker.ts';
 
 test('taking seeds is planned once, also where they come one by one', async ({ produce, databaseUrl }) => {
@@ -21,4 +22,27 @@ test('taking seeds is planned once, also where they come one by one', async ({ p
   // PostgreSQL makes five plans for the values at hand before it compares them with one for all values.
   const plans = sql`select custom_plans::int, generic_plans::int from pg_prepared_statements`;
   expect(await runUnprepared(ledger)(plans)).toEqual([{ custom_plans: 5, generic_plans: 15 }]);
+});
+
+test('whom a walk saw comes with the seed, for a minute, and not after a replay', async ({
+  ledger,
+  produce,
+  databaseUrl,
+}) => {
+  await produce({ tenants: [{ seeds: people(4) }] }, 'v1');
+  const seeds = await recordedSeeds(ledger);
+  const ids = seeds.map(({ seedId }) => seedId);
+  const sub = '26a2b2d4-10c1-70f8-1a4e-9b3c5d7e0f01';
+  await execute(
+    databaseUrl,
+    `insert into rolecall.seen_user select id, '${sub}', clock_timestamp(), clock_timestamp() from rolecall.seed where id <> ${ids[3]};
+     update rolecall.seen_user set seen_at = clock_timestamp() - interval '61 seconds' where seed = ${ids[1]};
+     update rolecall.seed set state = 'blocked', reason = 'user-missing' where id = ${ids[2]}`,
+  );
+  const takeSeed = createSeedTaker(ledger.em, runUnprepared(ledger));
+
+  const taken = await Promise.all(seeds.map(takeSeed));
+
+  expect(taken.map((seed) => seed?.seenSub)).toEqual([sub, null, null, null]);
+  expect((await takeSeed(seeds[2] as SeedToTake))?.seenSub).toBeNull(); // replayed by the first look at it
 });

@@ -26,8 +26,8 @@ export type Phase =
       readonly comeBackAtMs: number | null;
       readonly untilMs: number;
     }
-  /** Both by the database's clock: who was taken, and who was changed, before that. */
-  | { readonly kind: 'walked'; readonly endedAtMs: number; readonly wantedAtMs: number; readonly untilMs: number }
+  /** `endedAtMs`: by the database's clock. */
+  | { readonly kind: 'walked'; readonly endedAtMs: number; readonly untilMs: number }
   | { readonly kind: 'declined'; readonly untilMs: number; readonly alsoForNewRuns: boolean };
 
 /** By `poolKey`. */

@@ -42,9 +42,8 @@ export interface Wanted {
   readonly run: RunId;
   /** Who was seen as this seed when it was taken. */
   readonly seenSub: Sub | null;
-  /** Both in epoch milliseconds, by the database's clock. `null`: nobody replayed it. */
+  /** In epoch milliseconds, by the database's clock. */
   readonly takenAtMs: number;
-  readonly replayedAtMs: number | null;
 }
 
 /**
@@ -122,7 +121,6 @@ export function createPoolWalks(deps: PoolWalksDeps): PoolWalks {
           return null;
         case 'walked': {
           if (seed.takenAtMs > phase.endedAtMs) return null; // whoever was seen as it would have come with it
-          if (seed.replayedAtMs !== null && seed.replayedAtMs >= phase.wantedAtMs) return null;
           const sub = await seen.find(seed.id).catch(() => null);
           return sub === null ? null : saw(sub);
         }
@@ -190,8 +188,7 @@ export function createPoolWalks(deps: PoolWalksDeps): PoolWalks {
   async function decide(scan: Scan, pool: UserPool, queued: () => void): Promise<void> {
     const seeds = await deps.count(pool, scan.run);
     if (!mayPay({ seeds, ...ratesOf(pool) })) {
-      scan.phase = declined({ alsoForNewRuns: false }); // which every worker finds out without asking
-      return;
+      return moveTo(scan, declined(DEARER)); // which every worker finds out without asking
     }
     const domain = domainOf(pool, 'ListUsers');
     for (let leftMs = PATIENCE_MS; ; leftMs -= ASK_AGAIN.fromMs) {
@@ -219,7 +216,7 @@ export function createPoolWalks(deps: PoolWalksDeps): PoolWalks {
     if ('alsoForNewRuns' in read) return decline(scan, pool, { ...read, ...size });
     const tenants = await seen.note({ pool, users: read, wantedAtMs });
     const endedAtMs = await book.tell({ pool, run, phase: 'walked', ...size });
-    moveTo(scan, { kind: 'walked', endedAtMs, wantedAtMs, untilMs: now() + KEEP_MS });
+    moveTo(scan, { kind: 'walked', endedAtMs, untilMs: now() + KEEP_MS });
     deps.walked(pool, tenants);
   }
 
@@ -301,7 +298,7 @@ export function createPoolWalks(deps: PoolWalksDeps): PoolWalks {
   function phaseOf(walk: KnownWalk): Phase {
     const endedAtMs = walk.endedAtMs ?? walk.nowMs;
     const untilMs = now() + KEEP_MS - (walk.nowMs - endedAtMs);
-    if (walk.phase === 'walked') return { kind: 'walked', endedAtMs, wantedAtMs: walk.wantedAtMs, untilMs };
+    if (walk.phase === 'walked') return { kind: 'walked', endedAtMs, untilMs };
     if (walk.phase === 'declined') return { ...declined(walk), untilMs };
     return elsewhere(walk.comeBackAtMs === null ? null : walk.comeBackAtMs - walk.nowMs);
   }

@@ -22,10 +22,10 @@ export interface SeenWalk {
   readonly wantedAtMs: number;
 }
 
-/** Read at once, and matched in some milliseconds. */
-const PAGE = 2_000;
+/** Whose seeds are read at once: most pools are one tenant's. */
+const TENANTS = 100;
 /** Written by one statement. */
-const CHUNK = 500;
+const SEEDS = 500;
 
 export function createSeenUsers(em: () => EntityManager): SeenUsers {
   const find = createMicroBatch<SeedId, Sub | null, 'all'>({
@@ -33,7 +33,8 @@ export function createSeenUsers(em: () => EntityManager): SeenUsers {
     keysOf: () => [],
     async run(seeds) {
       const rows = await em().execute<{ seed: string; sub: Sub }[]>(sql`
-        select seed, sub from rolecall.seen_user where seed = any(${`{${seeds.join()}}`}::bigint[]) and ${IS_FRESH}`);
+        select u.seed, u.sub from rolecall.seed s join rolecall.seen_user u on ${SEEN_OF_SEED}
+        where s.id = any(${`{${seeds.join()}}`}::bigint[])`);
       const subs = new Map(rows.map(({ seed, sub }) => [Number(seed), sub]));
       return seeds.map((seed) => subs.get(seed) ?? null);
     },
@@ -45,15 +46,17 @@ export function createSeenUsers(em: () => EntityManager): SeenUsers {
     async note({ pool, users, wantedAtMs }) {
       const tenants = await tenantsOf(em(), pool);
       for (const [run, ofRun] of Map.groupBy(tenants, (each) => each.run)) {
-        const names = ofRun.map(({ tenant }) => tenant);
-        for await (const page of wantedOf(em, run, names)) {
-          const seen = page.flatMap(({ id, email }) => {
+        for (const some of chunks(ofRun, TENANTS)) {
+          const wanted = await wantedOf(
+            em(),
+            run,
+            some.map(({ tenant }) => tenant),
+          );
+          const found = wanted.flatMap(({ id, email }) => {
             const sub = users.get(emailKey(email));
             return sub === undefined ? [] : [{ seed: id, sub }];
           });
-          for (let from = 0; from < seen.length; from += CHUNK) {
-            await write(em(), seen.slice(from, from + CHUNK), wantedAtMs);
-          }
+          for (const part of chunks(found, SEEDS)) await write(em(), part, wantedAtMs);
         }
       }
       return new Set(tenants.map(({ tenant }) => tenant));
@@ -67,8 +70,10 @@ export function createSeenUsers(em: () => EntityManager): SeenUsers {
   };
 }
 
-/** Of `rolecall.seen_user`: still worth something. */
-export const IS_FRESH = sql`seen_at > clock_timestamp() - ${KEEP_MS} * interval '1 millisecond'`;
+/** What is still worth something of `rolecall.seen_user u`, for `rolecall.seed s`: not what was seen before a replay. */
+export const SEEN_OF_SEED = sql`
+  u.seed = s.id and u.seen_at > clock_timestamp() - ${KEEP_MS} * interval '1 millisecond'
+  and (s.replayed_at < u.wanted_at) is not false`;
 
 async function tenantsOf(em: EntityManager, pool: UserPool) {
   const rows = await em.execute<{ run: RunId; tenant: TenantId; pool: UserPool }[]>(sql`
@@ -78,16 +83,10 @@ async function tenantsOf(em: EntityManager, pool: UserPool) {
   return rows.filter((row) => poolKey(row.pool) === poolKey(pool));
 }
 
-async function* wantedOf(em: () => EntityManager, run: RunId, tenants: readonly TenantId[]) {
-  for (let after = 0; ;) {
-    const page = await em().execute<{ id: number; email: string }[]>(sql`
-      select id::float8, email from rolecall.seed
-      where run = ${run} and tenant in (${[...tenants]}) and state in ('pending', 'retrying', 'waiting') and id > ${after}
-      order by id limit ${PAGE}`);
-    yield page;
-    if (page.length < PAGE) return;
-    after = page.at(-1)?.id ?? after;
-  }
+async function wantedOf(em: EntityManager, run: RunId, tenants: readonly TenantId[]) {
+  return em.execute<{ id: number; email: string }[]>(sql`
+    select id::float8, email from rolecall.seed
+    where run = ${run} and tenant in (${[...tenants]}) and state in ('pending', 'retrying', 'waiting')`);
 }
 
 async function write(
@@ -100,4 +99,8 @@ async function write(
     select seed, sub, to_timestamp(${wantedAtMs} / 1000.0), clock_timestamp()
     from jsonb_to_recordset(${JSON.stringify(seen)}::jsonb) as seen(seed bigint, sub uuid) order by seed
     on conflict (seed) do update set sub = excluded.sub, wanted_at = excluded.wanted_at, seen_at = excluded.seen_at`);
+}
+
+function* chunks<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
 }
