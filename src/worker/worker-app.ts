@@ -2,7 +2,7 @@ import { sql } from '@mikro-orm/postgresql';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { TenantId } from '#shared/contract/ids.ts';
 import { openLedger } from '#shared/ledger/ledger.ts';
-import { runPrepared, runUnprepared } from '#shared/ledger/run-statement.ts';
+import { runPrepared } from '#shared/ledger/run-statement.ts';
 import { waitForSchema } from '#shared/ledger/wait-for-schema.ts';
 import { askQueue, KEEP_FINISHED, nameQueue, openQueue, queueSchemaVersion } from '#shared/queue/open-queue.ts';
 import { describeError, type Log } from '#shared/runtime/logger.ts';
@@ -105,7 +105,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   await waitUntilReachable(() => askQueue(queue), { what: nameQueue(config.queue), ...boot });
 
   const stores = createGrantStores(Date.now);
-  const execute = await (config.queue.kind === 'postgres' ? runPrepared(ledger) : runUnprepared(ledger));
+  const execute = await runPrepared(ledger);
   const granting = { execute, ledger: ledger.em, databases, stores };
   const book = opened.use(openSlotBook(config.queue, em, execute));
   const slots = createSlots(book, createDomainBudgets({ em, now: Date.now }), Date.now);

@@ -2,7 +2,7 @@ import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import { expect } from 'vitest';
 import { RunId, SeedId, Sub } from '#shared/contract/ids.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
-import { runUnprepared } from '#shared/ledger/run-statement.ts';
+import { runPrepared } from '#shared/ledger/run-statement.ts';
 import { createGrantStores } from '../../src/worker/grants/grant-stores.ts';
 import { createGrantsDatabases, type GrantsDatabases } from '../../src/worker/grants/grants-databases.ts';
 import { createSeedGranter } from '../../src/worker/grant-seed.ts';
@@ -28,7 +28,8 @@ test('five copies of a job at once leave one grant per role and one audit line a
   await using databases = databasesOf(databaseUrl);
   const seed = await theSeed(ledger);
 
-  const outcomes = await Promise.all(Array.from({ length: 5 }, () => granterOf(ledger, databases)(seed, sub)));
+  const grantIt = await granterOf(ledger, databases);
+  const outcomes = await Promise.all(Array.from({ length: 5 }, () => grantIt(seed, sub)));
 
   expect(outcomes.map(({ kind }) => kind).toSorted()).toEqual([
     'granted',
@@ -57,7 +58,7 @@ test('a crash between the grants and the ledger is repaired, and the audit trail
   expect(written).toMatchObject({ kind: 'written', made: { length: 2 } });
   expect(await auditOf(databaseUrl)).toEqual([]);
 
-  expect(await granterOf(ledger, databases)(seed, sub)).toMatchObject({
+  expect(await (await granterOf(ledger, databases))(seed, sub)).toMatchObject({
     kind: 'granted',
     added: 2,
   });
@@ -86,7 +87,7 @@ test.for([
     if (there.kind === 'other') await there.em.transactional((tx) => write(tx, seed));
   });
 
-  const outcome = await granterOf(ledger, databases)(seed, sub);
+  const outcome = await (await granterOf(ledger, databases))(seed, sub);
 
   expect(outcome).toMatchObject({ kind: 'granted', added: lines });
   expect(await rowsOf(other.url)).toHaveLength(2);
@@ -107,7 +108,7 @@ test('a grant that somebody else made is kept, and is not in the audit trail', a
   ]);
   await using databases = databasesOf(databaseUrl);
 
-  expect(await granterOf(ledger, databases)(await theSeed(ledger), sub)).toMatchObject({
+  expect(await (await granterOf(ledger, databases))(await theSeed(ledger), sub)).toMatchObject({
     added: 1,
   });
 
@@ -120,7 +121,7 @@ test('a seed that failed half-way has no grant at all', async ({ produce, ledger
   await execute(databaseUrl, 'delete from public.roles where id = $1', [RESEARCHER]);
   await using databases = databasesOf(databaseUrl);
 
-  expect(await granterOf(ledger, databases)(await theSeed(ledger), sub)).toMatchObject({
+  expect(await (await granterOf(ledger, databases))(await theSeed(ledger), sub)).toMatchObject({
     kind: 'blocked',
     reason: 'role-unknown',
   });
@@ -176,14 +177,14 @@ function write(tx: EntityManager, seed: TakenSeed) {
   return stores(seed.grants).write(tx, seed.grants, [{ ...seed, seedId: seed.id, sub }], { readAfresh: false });
 }
 
-function granterOf(ledger: Ledger, databases: GrantsDatabases) {
-  return createSeedGranter({ execute: runUnprepared(ledger), ledger: ledger.em, databases, stores });
+async function granterOf(ledger: Ledger, databases: GrantsDatabases) {
+  return createSeedGranter({ execute: await runPrepared(ledger), ledger: ledger.em, databases, stores });
 }
 
 /** The one seed that was recorded, as a worker takes it. */
 async function theSeed(ledger: Ledger): Promise<TakenSeed> {
   const [row] = await ledger.em.fork().execute<{ id: string; run: string }[]>(sql`select id, run from rolecall.seed`);
-  const takeSeed = createSeedTaker(ledger.em, runUnprepared(ledger));
+  const takeSeed = createSeedTaker(ledger.em, await runPrepared(ledger));
   const seed = await takeSeed({ run: RunId.parse(Number(row?.run)), seedId: SeedId.parse(Number(row?.id)) });
   if (seed === null) throw new Error('the seed needs nothing');
   return seed;

@@ -6,7 +6,7 @@ import { produceManifest } from '../support/produce.ts';
 import { execute } from '../support/sql.ts';
 import { recordedSeeds } from '../support/recorded-seeds.ts';
 import { moveSeeds, moveToPending } from '#shared/ledger/move-seed.ts';
-import { runUnprepared } from '#shared/ledger/run-statement.ts';
+import { runPrepared } from '#shared/ledger/run-statement.ts';
 import { createSeedTaker } from '../../src/worker/take-seed.ts';
 import { recordTenantFault } from '../../src/worker/tenant-fault.ts';
 import { describeOnBothPlatforms, platformTest as test } from '../support/worker.ts';
@@ -167,7 +167,7 @@ test('an answer that was asked for before a replay says nothing about the replay
   const em = () => ledger.em.fork();
   const [asking, replayed] = await recordedSeeds(ledger);
   if (asking === undefined || replayed === undefined) throw new Error('two seeds were produced');
-  const takeSeed = createSeedTaker(ledger.em, runUnprepared(ledger));
+  const takeSeed = createSeedTaker(ledger.em, await runPrepared(ledger));
   const late = await takeSeed(asking);
   await moveSeeds(em(), 'blocked', [{ id: replayed.seedId, next: { kind: 'blocked', reason: 'access-denied' } }]);
   await moveToPending(em(), [replayed.seedId]);

@@ -18,7 +18,7 @@ test('what BullMQ asks again and again is prepared once, in its own schema', asy
   const client = await pool.connect();
   const { rows } = await client.query('select name, generic_plans + custom_plans as runs from pg_prepared_statements');
   client.release();
-  expect(rows).toEqual([{ name: 'bullmq_1', runs: '3' }]);
+  expect(rows).toEqual([{ name: expect.stringMatching(/^bullmq_[\w-]{22}$/), runs: '3' }]);
 });
 
 test('jobs of a worker notify nobody of their events', async ({ databaseUrl }) => {

@@ -1,7 +1,7 @@
 import { raw, sql } from '@mikro-orm/postgresql';
 import { expect } from 'vitest';
-import { openLedger } from '#shared/ledger/ledger.ts';
-import { runPrepared, runUnprepared } from '#shared/ledger/run-statement.ts';
+import { openLedger, type Ledger } from '#shared/ledger/ledger.ts';
+import { runPrepared, type RunStatement } from '#shared/ledger/run-statement.ts';
 import { databaseTest } from '../support/database.ts';
 
 /** One connection, so that what is asked about it is asked in it. */
@@ -10,6 +10,12 @@ const test = databaseTest.extend('ledger', async ({ databaseUrl }, { onCleanup }
   onCleanup(() => ledger.close(true));
   return ledger;
 });
+
+/** As MikroORM does it: values become part of the text. */
+const runUnprepared =
+  ({ em }: Ledger): RunStatement =>
+  (statement) =>
+    em.fork().execute(statement);
 
 const STATEMENTS = sql`select name, statement, generic_plans::int + custom_plans::int as runs from pg_prepared_statements order by name`;
 const everyKind = () => sql`
@@ -38,7 +44,7 @@ test('a statement is prepared once, whatever its values are', async ({ ledger })
   for (const n of [1, 2, 3]) expect(await prepared(sql`select ${n}::int as n`)).toEqual([{ n }]);
 
   expect(await runUnprepared(ledger)(STATEMENTS)).toEqual([
-    { name: 'rolecall_1', statement: 'select $1::int as n', runs: 3 },
+    { name: expect.stringMatching(/^rolecall_[\w-]{22}$/), statement: 'select $1::int as n', runs: 3 },
   ]);
 });
 
@@ -65,6 +71,35 @@ test.for<[what: string, meanwhile: string]>([
 
   expect(await ask()).toMatch(/"n":"?7/);
   expect(await ask()).toMatch(/"n":"?7/);
+});
+
+test('where a pooler gives our sessions to others, nothing is prepared any more', async ({ ledger }) => {
+  const run = runUnprepared(ledger);
+  const prepared = await runPrepared(ledger);
+  const ask = () => prepared(sql`select ${7}::int as n`);
+  await ask();
+  await run(raw('deallocate all')); // as if it were another session
+
+  for (let times = 0; times < 3; times += 1) expect(await ask()).toEqual([{ n: 7 }]);
+
+  expect(await run(STATEMENTS)).toEqual([]);
+});
+
+test('nor where it gives us those of others', async ({ ledger, databaseUrl }) => {
+  await (
+    await runPrepared(ledger)
+  )(sql`select ${7}::int as n`);
+  const [{ name }] = await runUnprepared(ledger)<[{ name: string }]>(STATEMENTS);
+  await using another = await openLedger({ url: databaseUrl, maxConnections: 1 });
+  const run = runUnprepared(another);
+  await run(raw(`prepare "${name}" as select $1::int as n`)); // as if it were a session that another worker had before
+  const prepared = await runPrepared(another);
+
+  expect(await prepared(sql`select ${8}::int as n`)).toEqual([{ n: 8 }]);
+
+  await run(raw('deallocate all'));
+  expect(await prepared(sql`select ${8}::int as n`)).toEqual([{ n: 8 }]);
+  expect(await run(STATEMENTS)).toEqual([]);
 });
 
 test('what is wrong with a statement is told, with its SQLSTATE', async ({ ledger }) => {

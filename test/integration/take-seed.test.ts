@@ -1,7 +1,7 @@
 import { sql } from '@mikro-orm/postgresql';
 import { expect } from 'vitest';
 import { openLedger } from '#shared/ledger/ledger.ts';
-import { runPrepared, runUnprepared } from '#shared/ledger/run-statement.ts';
+import { runPrepared } from '#shared/ledger/run-statement.ts';
 import { createSeedTaker, type SeedToTake } from '../../src/worker/take-seed.ts';
 import { people } from '../support/manifest.ts';
 import { recordedSeeds } from '../support/recorded-seeds.ts';
@@ -21,7 +21,7 @@ test('taking seeds is planned once, also where they come one by one', async ({ p
 
   // PostgreSQL makes five plans for the values at hand before it compares them with one for all values.
   const plans = sql`select custom_plans::int, generic_plans::int from pg_prepared_statements`;
-  expect(await runUnprepared(ledger)(plans)).toEqual([{ custom_plans: 5, generic_plans: 15 }]);
+  expect(await ledger.em.fork().execute(plans)).toEqual([{ custom_plans: 5, generic_plans: 15 }]);
 });
 
 test('whom a walk saw comes with the seed, for a minute, and not after a replay', async ({
@@ -39,7 +39,7 @@ test('whom a walk saw comes with the seed, for a minute, and not after a replay'
      update rolecall.seen_user set seen_at = clock_timestamp() - interval '61 seconds' where seed = ${ids[1]};
      update rolecall.seed set state = 'blocked', reason = 'user-missing' where id = ${ids[2]}`,
   );
-  const takeSeed = createSeedTaker(ledger.em, runUnprepared(ledger));
+  const takeSeed = createSeedTaker(ledger.em, await runPrepared(ledger));
 
   const taken = await Promise.all(seeds.map(takeSeed));
 

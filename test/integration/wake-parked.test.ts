@@ -2,7 +2,7 @@ import { sql } from '@mikro-orm/postgresql';
 import { describe, expect, inject, vi } from 'vitest';
 import { TenantId, type SeedId } from '#shared/contract/ids.ts';
 import { seedJobId, seedPriority, SEED_QUEUE, type SeedJob } from '#shared/contract/seed-job.ts';
-import { runUnprepared } from '#shared/ledger/run-statement.ts';
+import { runPrepared } from '#shared/ledger/run-statement.ts';
 import type { SeedToQueue } from '#shared/queue/add-jobs.ts';
 import type { SeedQueue } from '#shared/queue/open-queue.ts';
 import { openSlotBook } from '../../src/worker/pacing/open-slot-book.ts';
@@ -23,7 +23,7 @@ describe('who waits for a turn on postgres', () => suite('postgres'));
 function suite(kind: 'redis' | 'postgres') {
   const test = testOn(kind).extend('waiting', async ({ ledger, target, queue }, { onCleanup }) => {
     const em = () => ledger.em.fork();
-    const book = openSlotBook(target, em, runUnprepared(ledger));
+    const book = openSlotBook(target, em, await runPrepared(ledger));
     onCleanup(() => book[Symbol.dispose]());
     await book.take(BUDGET, 0); // from here on the domain has its budget
 

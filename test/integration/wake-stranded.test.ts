@@ -1,6 +1,6 @@
 import { describe, expect, inject } from 'vitest';
 import { seedJobId, seedPriority, SEED_QUEUE, type SeedJob } from '#shared/contract/seed-job.ts';
-import { runUnprepared } from '#shared/ledger/run-statement.ts';
+import { runPrepared } from '#shared/ledger/run-statement.ts';
 import type { SeedToQueue } from '#shared/queue/add-jobs.ts';
 import { openSlotBook } from '../../src/worker/pacing/open-slot-book.ts';
 import { budgetOf } from '../../src/worker/pacing/pacing-budget.ts';
@@ -21,7 +21,7 @@ function suite(kind: 'redis' | 'postgres') {
     'are brought forward where no book knows of them, as when a worker dies in between, and no others are',
     async ({ ledger, target, queue, databaseUrl }) => {
       const em = () => ledger.em.fork();
-      using book = openSlotBook(target, em, runUnprepared(ledger));
+      using book = openSlotBook(target, em, await runPrepared(ledger));
       const names = ['stranded', 'parked', 'admitted', 'dated', 'soon', 'touched'] as const;
       const { seeds } = await recordedRun(ledger, {
         seeds: names.map((name) => ({ email: `${name}@example.org`, state: 'pending' })),

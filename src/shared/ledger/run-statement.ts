@@ -9,11 +9,6 @@ export type RunStatement = <Rows extends object[]>(statement: RawQueryFragment) 
 /** A schema per tenant makes a statement of each. */
 const MOST_PREPARED = 20;
 
-/** As MikroORM does it: parameters become part of the text, and each statement is parsed and planned anew. */
-export function runUnprepared(ledger: Ledger): RunStatement {
-  return (statement) => ledger.em.fork().execute(statement);
-}
-
 /** Prepared: planning a grant takes nearly as long as running it. */
 export async function runPrepared(ledger: Ledger): Promise<RunStatement> {
   const pool: Pool = await ledger.driver.getConnection().getNativeClient();
