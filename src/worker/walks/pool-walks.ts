@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunId, SeedId, Sub, TenantId } from '#shared/contract/ids.ts';
-import { DEFAULT_REQUESTS_PER_SECOND } from '#shared/contract/tenant-settings.ts';
 import type { CognitoRequests } from '../cognito/cognito-requests.ts';
 import type { CognitoOperation } from '../cognito/pace.ts';
 import {
@@ -11,13 +10,13 @@ import {
   type Postponed,
   type UserPool,
 } from '../cognito/user-directory.ts';
-import { mayPay, planWalk, type WalkPlan } from './break-even.ts';
+import { mayPay } from './break-even.ts';
 import { createDecisionLine } from './decision-line.ts';
-import { createKeptScans, type Phase, type Scan } from './kept-scans.ts';
+import { ASK_AGAIN, createKeptScans, moveTo, newsOf, phaseOf, type Phase, type Scan } from './kept-scans.ts';
+import { createPoolWalker, IN_VAIN, ratesOf, type WalkEnd } from './pool-walker.ts';
 import type { SeenUsers } from './seen-users.ts';
 import { KEEP_MS, type KnownWalk, type WalkBook, type WalkNews } from './walk-book.ts';
 import { createWalkLeases } from './walk-leases.ts';
-import { walkPool, type ClearUsers } from './walk-pool.ts';
 import { createWalkQueue } from './walk-queue.ts';
 
 export interface PoolWalksDeps {
@@ -62,10 +61,6 @@ export interface PoolWalks extends AsyncDisposable {
 
 /** What is over is dropped at the latest so much later. */
 const SWEEP_EVERY_MS = 5_000;
-/** From its first page: 20,000 users in pages of 60 at 20 a second take 17 s. */
-const WALK_DEADLINE_MS = 120_000;
-/** Descriptions of a thousand pools of an account, at 10 a second. */
-const DECISION_DEADLINE_MS = 120_000;
 /**
  * Jobs sit out the decision and a short walk where they are: to put them away and pick others up meanwhile takes the time that
  * the walk needs. But no longer than a slow lookup takes, as a pool may hang, and others wait for these slots.
@@ -75,19 +70,10 @@ const PATIENCE_MS = 500;
 const UNHEARD = { waitMs: 100, boundMs: 2_000 };
 /** How far a walk is. */
 const TELL_EVERY_MS = 1_000;
-/** Until the ledger is asked again how far another worker is, which says so once a second. */
-const ASK_AGAIN = { fromMs: 50, toMs: 1_000 };
 /** Who waits an eighth longer. */
 const LONGER_AT_MOST_MS = 2_000;
 /** When another worker should have come to an end. */
 const OVERDUE_MS = 200;
-/** Of an account and region, whatever a manifest says; not adjustable (AWS docs: quotas in Amazon Cognito). */
-const LIST_USERS_PER_SECOND = 30;
-
-/** A newer run may want more of the pool, so that a walk pays. */
-const DEARER = { alsoForNewRuns: false } as const;
-/** For a newer run it would be no better. */
-const IN_VAIN = { alsoForNewRuns: true } as const;
 
 export function createPoolWalks(deps: PoolWalksDeps): PoolWalks {
   const { requests, book, seen, now, domainOf, maxUsersUnderWay = 100_000 } = deps;
@@ -98,6 +84,14 @@ export function createPoolWalks(deps: PoolWalksDeps): PoolWalks {
   const leases = createWalkLeases({ book, worker, now });
   const underWay = new Set<Promise<void>>();
   const stop = new AbortController();
+  const walkInTurn = createPoolWalker({
+    requests,
+    seen,
+    queue,
+    domainOf,
+    maxUsers: maxUsersUnderWay,
+    signal: stop.signal,
+  });
   const sweeping = setInterval(sweep, SWEEP_EVERY_MS).unref();
 
   return {
@@ -188,68 +182,48 @@ export function createPoolWalks(deps: PoolWalksDeps): PoolWalks {
   async function decide(scan: Scan, pool: UserPool, queued: () => void): Promise<void> {
     const seeds = await deps.count(pool, scan.run);
     if (!mayPay({ seeds, ...ratesOf(pool) })) {
-      return moveTo(scan, declined(DEARER)); // which every worker finds out without asking
+      return moveTo(scan, { kind: 'declined', alsoForNewRuns: false, untilMs: now() + KEEP_MS }); // all find that out alike
     }
     const domain = domainOf(pool, 'ListUsers');
     for (let leftMs = PATIENCE_MS; ; leftMs -= ASK_AGAIN.fromMs) {
-      const walk = await book.ask({ pool, domain, run: scan.run, seeds });
-      if (walk !== null && !isEnded(walk) && (await leases.take(domain, walk.walker))) {
-        return walkIfCheaper(scan, walk, queued);
+      const known = await book.ask({ pool, domain, run: scan.run, seeds });
+      if (known !== null && !isEnded(known) && (await leases.take(domain, known.walker))) {
+        return walkIfCheaper(scan, known, queued);
       }
-      const phase = walk === null ? elsewhere(null) : phaseOf(walk);
+      const phase = phaseOf(known, now());
       if (phase.kind !== 'elsewhere' || (phase.comeBackAtMs ?? 0) > now() + leftMs || leftMs <= 0) {
-        if (walk !== null) Object.assign(scan, { run: walk.run, sinceMs: now() - (walk.nowMs - walk.wantedAtMs) });
+        if (known !== null) Object.assign(scan, { run: known.run, sinceMs: now() - (known.nowMs - known.wantedAtMs) });
         return moveTo(scan, phase);
       }
       await sleep(ASK_AGAIN.fromMs, undefined, { signal: stop.signal, ref: false });
     }
   }
 
-  async function walkIfCheaper(scan: Scan, walk: KnownWalk, queued: () => void): Promise<void> {
-    const { pool, run, wantedAtMs } = walk;
+  async function walkIfCheaper(scan: Scan, known: KnownWalk, queued: () => void): Promise<void> {
+    const { pool, run } = known;
     scan.run = run;
-    const described = walk.size ?? (await describe(pool));
-    const size = walk.size === null ? { size: described } : {};
-    const plan = planWalk({ seeds: walk.seeds, ...ratesOf(pool), ...described });
-    const read = plan === null ? DEARER : await readInTurn(scan, walk, { plan, users: described.users ?? 0 }, queued);
-    if (read === null) return;
-    if ('alsoForNewRuns' in read) return decline(scan, pool, { ...read, ...size });
-    const tenants = await seen.note({ pool, users: read, wantedAtMs });
-    const endedAtMs = await book.tell({ pool, run, phase: 'walked', ...size });
-    moveTo(scan, { kind: 'walked', endedAtMs, untilMs: now() + KEEP_MS });
-    deps.walked(pool, tenants);
-  }
-
-  /** All users, or why they are not read. `null`: it was given up, which is told already. */
-  async function readInTurn(
-    scan: Scan,
-    { pool, seeds }: KnownWalk,
-    { plan, users }: { readonly plan: WalkPlan; readonly users: number },
-    queued: () => void,
-  ): Promise<ClearUsers | typeof DEARER | typeof IN_VAIN | null> {
-    const [domain, lookupDomain] = [domainOf(pool, 'ListUsers'), domainOf(pool, pool.lookup)];
-    using place = queue.enter({ domain, lookupDomain, seeds, plan }); // no longer: what comes then takes none of the quota
-    if (place === null) return DEARER;
-    if (!place.isFirst) {
-      moveTo(scan, { kind: 'queued', place });
-      queued();
-      await place.turn;
-      if (scan.phase.kind !== 'queued') return null;
-    }
-    if (kept.usersUnderWay() + users > maxUsersUnderWay) return IN_VAIN;
-    const walking = { kind: 'walking' as const, place, users };
-    moveTo(scan, walking);
-    place.begin();
-    const clear = await walkPool(pool, {
-      requests,
-      plan,
-      signal: within(WALK_DEADLINE_MS),
-      turned(progress) {
-        place.turned(progress.pages);
-        walking.users = Math.max(walking.users, progress.users);
+    const end = await walkInTurn(known, {
+      queued(place) {
+        moveTo(scan, { kind: 'queued', place });
+        queued();
       },
+      isGivenUp: () => scan.phase.kind !== 'queued',
+      begun: (place) => moveTo(scan, { kind: 'walking', place }),
     });
-    return clear ?? IN_VAIN;
+    switch (end.kind) {
+      case 'walked': {
+        const endedAtMs = await book.tell({ pool, run, phase: 'walked', ...sizeOf(end) });
+        moveTo(scan, { kind: 'walked', endedAtMs, untilMs: now() + KEEP_MS });
+        deps.walked(pool, end.tenants);
+        return;
+      }
+      case 'declined':
+        return decline(scan, pool, end);
+      case 'given up':
+        return; // which is told already
+      default:
+        return end satisfies never;
+    }
   }
 
   /** What fails is left to the direct look, which finds out whether it lasts, and says so. */
@@ -259,20 +233,11 @@ export function createPoolWalks(deps: PoolWalksDeps): PoolWalks {
     return done;
   }
 
-  /** Optional: without the permission, or the answer, the size is unknown. */
-  function describe(pool: UserPool) {
-    const signal = within(DECISION_DEADLINE_MS);
-    return requests.describePool(pool, { signal }).catch(() => ({ users: null, roundTripMs: 0 }));
-  }
-
-  async function decline(
-    scan: Scan,
-    pool: UserPool,
-    { alsoForNewRuns, ...size }: Required<Pick<WalkNews, 'alsoForNewRuns'>> & Pick<WalkNews, 'size'>,
-  ): Promise<void> {
-    moveTo(scan, declined({ alsoForNewRuns }));
+  async function decline(scan: Scan, pool: UserPool, end: Extract<WalkEnd, { kind: 'declined' }>): Promise<void> {
+    const { alsoForNewRuns } = end;
+    moveTo(scan, { kind: 'declined', alsoForNewRuns, untilMs: now() + KEEP_MS });
     if (stop.signal.aborted) return; // it is this worker that gives up; another one may walk
-    await book.tell({ pool, run: scan.run, phase: 'declined', alsoForNewRuns, ...size }).catch(() => {});
+    await book.tell({ pool, run: scan.run, phase: 'declined', alsoForNewRuns, ...sizeOf(end) }).catch(() => {});
   }
 
   function giveUp(scan: Scan, pool: UserPool, { place }: Extract<Phase, { kind: 'queued' }>): void {
@@ -285,39 +250,8 @@ export function createPoolWalks(deps: PoolWalksDeps): PoolWalks {
     const { run, phase, told } = scan;
     if (told.kind === phase.kind && now() < told.atMs + TELL_EVERY_MS) return;
     scan.told = { kind: phase.kind, atMs: now() };
-    if (phase.kind === 'deciding') {
-      const comeBackMs = phase.place.comeBackMs();
-      await book.tell({ pool, run, phase: 'wanted', ...(comeBackMs !== null && { comeBackMs }) });
-    } else if (phase.kind === 'queued' || phase.kind === 'walking') {
-      await book.tell({ pool, run, phase: phase.kind, comeBackMs: phase.place.comeBackMs() });
-    } else if (phase.kind === 'declined') {
-      await book.tell({ pool, run, phase: 'declined', alsoForNewRuns: phase.alsoForNewRuns });
-    }
-  }
-
-  function phaseOf(walk: KnownWalk): Phase {
-    const endedAtMs = walk.endedAtMs ?? walk.nowMs;
-    const untilMs = now() + KEEP_MS - (walk.nowMs - endedAtMs);
-    if (walk.phase === 'walked') return { kind: 'walked', endedAtMs, untilMs };
-    if (walk.phase === 'declined') return { ...declined(walk), untilMs };
-    return elsewhere(walk.comeBackAtMs === null ? null : walk.comeBackAtMs - walk.nowMs);
-  }
-
-  function elsewhere(leftMs: number | null): Phase {
-    const askAgainMs = Math.min(ASK_AGAIN.toMs, Math.max(ASK_AGAIN.fromMs, leftMs ?? 0));
-    return {
-      kind: 'elsewhere',
-      comeBackAtMs: leftMs === null ? null : now() + leftMs,
-      untilMs: now() + askAgainMs,
-    };
-  }
-
-  function declined({ alsoForNewRuns }: { readonly alsoForNewRuns: boolean }) {
-    return { kind: 'declined' as const, untilMs: now() + KEEP_MS, alsoForNewRuns };
-  }
-
-  function within(ms: number): AbortSignal {
-    return AbortSignal.any([stop.signal, AbortSignal.timeout(ms)]);
+    const news = newsOf(phase);
+    if (news !== null) await book.tell({ pool, run, ...news });
   }
 
   function sweep(): void {
@@ -326,18 +260,10 @@ export function createPoolWalks(deps: PoolWalksDeps): PoolWalks {
   }
 }
 
-function moveTo(scan: Scan, phase: Phase): void {
-  if (scan.phase.kind === 'deciding') scan.phase.place[Symbol.dispose]();
-  scan.phase = phase;
+function sizeOf({ size }: WalkEnd): Pick<WalkNews, 'size'> {
+  return size === undefined ? {} : { size };
 }
 
 function isEnded({ phase }: KnownWalk): boolean {
   return phase === 'walked' || phase === 'declined';
-}
-
-function ratesOf({ lookup, requestsPerSecond }: UserPool) {
-  const byList = lookup === 'ListUsers';
-  const share = byList ? requestsPerSecond : DEFAULT_REQUESTS_PER_SECOND.ListUsers;
-  const pagesPerSecond = Math.min(share, LIST_USERS_PER_SECOND);
-  return { pagesPerSecond, lookupsPerSecond: byList ? pagesPerSecond : requestsPerSecond };
 }
