@@ -15,7 +15,7 @@ import { createDecisionLine } from './decision-line.ts';
 import { ASK_AGAIN, createKeptScans, moveTo, newsOf, phaseOf, type Phase, type Scan } from './kept-scans.ts';
 import { createPoolWalker, IN_VAIN, ratesOf, type WalkEnd } from './pool-walker.ts';
 import type { SeenUsers } from './seen-users.ts';
-import { KEEP_MS, type KnownWalk, type WalkBook, type WalkNews } from './walk-book.ts';
+import { KEEP_MS, LEASE_MS, type KnownWalk, type WalkBook, type WalkNews } from './walk-book.ts';
 import { createWalkLeases } from './walk-leases.ts';
 import { createWalkQueue } from './walk-queue.ts';
 
@@ -66,8 +66,8 @@ const SWEEP_EVERY_MS = 5_000;
  * the walk needs. But no longer than a slow lookup takes, as a pool may hang, and others wait for these slots.
  */
 const PATIENCE_MS = 500;
-/** While nobody has said yet how long the decision takes that another worker should make. */
-const UNHEARD = { waitMs: 100, boundMs: 2_000 };
+/** While nobody has said yet how long the decision takes that another worker should make: by then it is heard of, or gone. */
+const UNHEARD = { waitMs: 100, boundMs: LEASE_MS };
 /** How far a walk is. */
 const TELL_EVERY_MS = 1_000;
 /** Who waits an eighth longer. */

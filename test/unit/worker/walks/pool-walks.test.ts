@@ -468,12 +468,14 @@ test('who walks in a quota takes on what another worker wants walked there', asy
 });
 
 test('a decision that another worker does not come to is not waited for in vain', async () => {
-  const { world, settle, startWalks } = worldOf();
+  const held = barrier();
+  const { world, walks, look, startWalks } = worldOf({ describe: held.wait });
   const other = startWalks();
-  await settle(0, poolOf('A'));
-  expect(await other.look(0, poolOf('B'))).toMatchObject({ kind: 'paced' });
-  world.nowMs = 2_000;
-  await vi.waitFor(async () => expect(await other.look(0, poolOf('B'))).toBeNull());
+  await look();
+  expect(await other.look()).toMatchObject({ kind: 'paced' });
+  for (world.nowMs = 2_000; world.nowMs < LEASE_MS; world.nowMs += 2_000) await walks.goOn(); // it is there still
+  expect(await other.look()).toBeNull();
+  held.open();
 });
 
 test('the walk of a worker that is gone is begun anew by another one, a little later', async () => {
