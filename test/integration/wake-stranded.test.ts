@@ -13,7 +13,7 @@ import { execute } from '../support/sql.ts';
 describe.skipIf(inject('redisUrl') === null)('jobs that were put away on redis', () => suite('redis'));
 describe('jobs that were put away on postgres', () => suite('postgres'));
 
-const POOL = { id: 'eu-west-2_AbCdEfGhI', region: 'eu-west-2', lookup: 'ListUsers', requestsPerSecond: 20 } as const;
+const POOL = { id: 'eu-west-2_AbCdEfGhI', region: 'eu-west-2', lookup: 'ListUsers', requestsPerSecond: 2.5 } as const; // 400 ms apart
 const BUDGET = budgetOf(POOL, 'ListUsers');
 
 function suite(kind: 'redis' | 'postgres') {

@@ -185,13 +185,18 @@ export function createPoolWalks(deps: PoolWalksDeps): PoolWalks {
       return moveTo(scan, { kind: 'declined', alsoForNewRuns: false, untilMs: now() + KEEP_MS }); // all find that out alike
     }
     const domain = domainOf(pool, 'ListUsers');
-    for (let leftMs = PATIENCE_MS; ; leftMs -= ASK_AGAIN.fromMs) {
+    const satOutMs = performance.now() + PATIENCE_MS;
+    for (;;) {
       const known = await book.ask({ pool, domain, run: scan.run, seeds });
       if (known !== null && !isEnded(known) && (await leases.take(domain, known.walker))) {
         return walkIfCheaper(scan, known, queued);
       }
       const phase = phaseOf(known, now());
-      if (phase.kind !== 'elsewhere' || (phase.comeBackAtMs ?? 0) > now() + leftMs || leftMs <= 0) {
+      if (
+        phase.kind !== 'elsewhere' ||
+        (phase.comeBackAtMs ?? 0) > now() + PATIENCE_MS ||
+        performance.now() >= satOutMs
+      ) {
         if (known !== null) Object.assign(scan, { run: known.run, sinceMs: now() - (known.nowMs - known.wantedAtMs) });
         return moveTo(scan, phase);
       }
