@@ -121,6 +121,17 @@ test('what is told of a walk that a newer run wanted anew meanwhile changes noth
   expect(await book.ask(walkOf(POOL, 2))).toMatchObject({ phase: 'wanted' });
 });
 
+test('what nobody wanted for a day is forgotten, and nothing else', async ({ ledger, databaseUrl }) => {
+  const book = bookOf(ledger);
+  const DAY_S = 86_400;
+  await book.ask(walkOf('old'));
+  await age(databaseUrl, DAY_S);
+  await book.ask(walkOf('new'));
+  await book.prune();
+  const left = await execute(databaseUrl, `select user_pool ->> 'id' as id from rolecall.pool_walk`);
+  expect(left).toEqual([{ id: 'new' }]);
+});
+
 test('of the users of a pool only those who are wanted are noted, and forgotten after a minute', async ({
   ledger,
   databaseUrl,

@@ -21,8 +21,8 @@ import { createWalkQueue } from './walk-queue.ts';
 
 export interface PoolWalksDeps {
   readonly requests: CognitoRequests;
-  readonly book: WalkBook;
-  readonly seen: SeenUsers;
+  readonly book: Omit<WalkBook, 'prune'>;
+  readonly seen: Pick<SeenUsers, 'note' | 'find'>;
   /** Seeds still wanted of it: at this moment or, for a run that asked before, a moment ago. */
   count(pool: UserPool, run: RunId): Promise<number>;
   /** Who shares a quota: walks there go one after another. */
@@ -70,7 +70,7 @@ const PATIENCE_MS = 500;
 const UNHEARD = { waitMs: 100, boundMs: LEASE_MS };
 /** How far a walk is. */
 const TELL_EVERY_MS = 1_000;
-/** Who waits an eighth longer. */
+/** Whoever has waited for long waits an eighth longer, but no more than this. */
 const LONGER_AT_MOST_MS = 2_000;
 /** When another worker should have come to an end. */
 const OVERDUE_MS = 200;
@@ -142,7 +142,7 @@ export function createPoolWalks(deps: PoolWalksDeps): PoolWalks {
     else await tell(pool, scan);
   }
 
-  /** Whoever has waited for long waits an eighth longer, so that thousands of seeds are not picked up again and again. */
+  /** Not at once where that was in vain for long: thousands of seeds would be picked up again and again. */
   function comeBack({ sinceMs }: Scan, waitMs: number | null): Postponed | null {
     return waitMs === null
       ? null

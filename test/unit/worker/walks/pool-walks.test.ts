@@ -4,7 +4,7 @@ import { Email, emailKey, RunId, SeedId, Sub, TenantId } from '#shared/contract/
 import type { CognitoRequests, UserPage } from '../../../../src/worker/cognito/cognito-requests.ts';
 import { poolKey, type UserPool } from '../../../../src/worker/cognito/user-directory.ts';
 import { createPoolWalks, type PoolWalksDeps } from '../../../../src/worker/walks/pool-walks.ts';
-import { KEEP_MS, LEASE_MS, type KnownWalk, type WalkBook } from '../../../../src/worker/walks/walk-book.ts';
+import { KEEP_MS, LEASE_MS, type KnownWalk } from '../../../../src/worker/walks/walk-book.ts';
 import type { ClearUsers } from '../../../../src/worker/walks/walk-pool.ts';
 
 const SUB = Sub.parse('26a2b2d4-10c1-70f8-1a4e-9b3c5d7e0f01');
@@ -104,7 +104,6 @@ function worldOf(given: Partial<World> = {}) {
         return new Set([TenantId.parse('flip')]);
       },
       find: async (seed) => (lookedFor === null ? null : seenAs(seed, lookedFor.run, lookedFor.pool)),
-      prune: async () => {},
     };
     const walks = createPoolWalks({ ...shared, seen });
     onTestFinished(() => walks[Symbol.asyncDispose]());
@@ -124,7 +123,7 @@ function worldOf(given: Partial<World> = {}) {
 }
 
 /** As the ledger keeps it, in memory, with a clock that stands still; what it promises is tested in `walk-book.test.ts`. */
-function bookOf(now: () => number): WalkBook {
+function bookOf(now: () => number): PoolWalksDeps['book'] {
   const known = new Map<string, KnownWalk & { readonly describedAtMs?: number }>();
   const walkers = new Map<string, { readonly worker: string; readonly untilMs: number }>();
   const walkerOf = (domain: string) => {
@@ -178,7 +177,6 @@ function bookOf(now: () => number): WalkBook {
     async release(worker, domains) {
       for (const domain of domains) if (walkerOf(domain) === worker) walkers.delete(domain);
     },
-    prune: async () => {},
   };
 }
 
@@ -528,5 +526,16 @@ test("pools of which few are wanted are in nobody's way there", async () => {
   expect(await look()).toEqual({ kind: 'paced', waitMs: 100 });
   world.nowMs = 1_000;
   expect(await look()).toBeNull();
+  held.open();
+});
+
+test('whoever has waited for long for another worker waits an eighth longer', async () => {
+  const held = barrier();
+  const { world, walks, look, startWalks } = worldOf({ page: held.wait });
+  const other = startWalks();
+  await look();
+  await walks.goOn();
+  world.nowMs = 4_000;
+  await vi.waitFor(async () => expect(await other.look()).toEqual({ kind: 'paced', waitMs: 500 }), 3_000);
   held.open();
 });
