@@ -14,14 +14,17 @@ export interface Postgres extends AsyncDisposable {
 export interface PostgresOptions {
   /** Begins the name of its directory; whoever uses the same sweeps up after those that were killed. */
   readonly prefix: string;
+  /** Where that directory is made. Default: the temporary folder. */
+  readonly parent?: string;
   /** `name=value`, as the server's -c takes them. */
   readonly settings?: readonly string[];
 }
 
 /** A PostgreSQL of this process's own: a fresh directory and a free port, so that two of them never meet. */
-export async function startEmbeddedPostgres({ prefix, settings = [] }: PostgresOptions): Promise<Postgres> {
-  await sweepOrphans(prefix);
-  const directory = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
+export async function startEmbeddedPostgres(options: PostgresOptions): Promise<Postgres> {
+  const { prefix, parent = tmpdir(), settings = [] } = options;
+  await sweepOrphans(parent, prefix);
+  const directory = await mkdtemp(join(parent, `${prefix}${process.pid}-`));
   await chmod(directory, 0o711); // as root the server runs as another user, who must get through to its data
   const port = await freePort();
   const server = new EmbeddedPostgres({
@@ -70,11 +73,11 @@ async function importQuietly(): Promise<typeof EmbeddedPostgresServer> {
 }
 
 /** What a demo left behind that was killed: its server, which lives on, and its directory. */
-async function sweepOrphans(prefix: string): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
+async function sweepOrphans(parent: string, prefix: string): Promise<void> {
+  for (const name of await readdir(parent)) {
     const owner = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN;
     if (Number.isNaN(owner) || isAlive(owner)) continue;
-    const directory = join(tmpdir(), name);
+    const directory = join(parent, name);
     const [pid, dataDirectory] = (
       await readFile(join(directory, 'data', 'postmaster.pid'), 'utf8').catch(() => '')
     ).split('\n');
