@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
 import { watchConnections } from '../support/connections.ts';
+import type { Emulator } from '../../demo/cognito/emulator.ts';
 import { describeOnBothDeployments } from '../support/deployment.ts';
 import { heapUsed, INSPECTED } from '../support/heap.ts';
 import { countStates } from '../support/ledger.ts';
@@ -12,6 +13,7 @@ import { tallyErrors } from '../support/tally.ts';
 const TENANTS = 1_000;
 const SEEDS_EACH = 20;
 const SEEDS = TENANTS * SEEDS_EACH;
+const ACCOUNTS = 50;
 /** What docs/deploy.md says of a worker, `ops` and a command; a thousand tenants do not change it. */
 const MOST_CONNECTIONS = new Map([
   ['rolecall-work', 23],
@@ -33,7 +35,7 @@ describeOnBothDeployments('a large platform', (test) => {
     'of 1,000 tenants runs through, with a handful of connections',
     async ({ run, serve, start, cognito, directory, databaseUrl, redisUrl }) => {
       const tenants = largeTenants(TENANTS, SEEDS_EACH);
-      for (const { pool, seeds } of tenants) cognito.addPool({ id: pool, users: seeds });
+      addPools(cognito, tenants);
       const folder = await writeFolder(directory, tenants, cognito.url);
       const more = { ROLECALL_MANIFEST: folder, ROLECALL_CONCURRENCY: '20' };
       const connections = await watchConnections(databaseUrl, redisUrl);
@@ -56,7 +58,7 @@ describeOnBothDeployments('a large platform', (test) => {
     'is released again and again, and neither the worker nor the ledger grows',
     async ({ run, start, manifest, cognito, databaseUrl }) => {
       const tenants = largeTenants(100, 10);
-      for (const { pool, seeds } of tenants) cognito.addPool({ id: pool, users: seeds });
+      addPools(cognito, tenants);
       await manifest({ tenants });
       const worker = start('work', INSPECTED);
       const heapAfter = async (release: string) => {
@@ -78,13 +80,20 @@ describeOnBothDeployments('a large platform', (test) => {
   );
 });
 
-/** Each with a pool of its own, in which its seeds are the users. */
+/** Each with a pool of its own, in which its seeds are the users; the pools are those of fifty accounts. */
 function largeTenants(count: number, seedsEach: number) {
   return Array.from({ length: count }, (_, tenant) => ({
     id: `tenant-${tenant}`,
     pool: `eu-west-2_Tenant${tenant}`,
+    assumeRole: { arn: `arn:aws:iam::${222_200_000_000 + (tenant % ACCOUNTS)}:role/rolecall` },
     seeds: Array.from({ length: seedsEach }, (_each, n) => ({ email: `person-${n}@tenant-${tenant}.example.org` })),
   }));
+}
+
+function addPools(cognito: Emulator, tenants: ReturnType<typeof largeTenants>): void {
+  for (const { pool, assumeRole, seeds } of tenants) {
+    cognito.addPool({ id: pool, account: assumeRole.arn.split(':')[4] ?? '', users: seeds });
+  }
 }
 
 /** Half of the tenants in a file of their own, the others by 25. */
