@@ -7,11 +7,21 @@ process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.c
 /** What they promise is about seconds, so nothing else runs beside them: a machine that is busy with other tests has fewer. */
 const AGAINST_THE_CLOCK = ['test/integration/pacing.test.ts', 'test/integration/walks-and-turns.test.ts'];
 
+/** Mostly tests wait: for locks, delays and deadlines. More files at once than cores still save minutes. */
+const FILES_AT_ONCE = 3;
+
 export default defineConfig({
   test: {
     projects: [
-      // Pure functions: files that share what they load take half the time.
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false, sequence: { groupOrder: 0 } } },
+      {
+        test: {
+          name: 'unit',
+          sequence: { groupOrder: 1 },
+          include: ['test/unit/**/*.test.ts'],
+          isolate: false, // pure functions: files that share what they load take half the time
+          maxWorkers: FILES_AT_ONCE,
+        },
+      },
       {
         test: {
           name: 'integration',
@@ -21,8 +31,7 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Mostly they wait: for locks, delays and deadlines. More files at once than cores still save minutes.
-          maxWorkers: 3,
+          maxWorkers: FILES_AT_ONCE,
           expect: { poll: { timeout: 10_000 } }, // a second is little on a busy machine
         },
       },
