@@ -4,7 +4,7 @@ import { openLedger, type Ledger } from '#shared/ledger/ledger.ts';
 import { createLogger } from '#shared/runtime/logger.ts';
 import { codeOf, UnreachableError } from '#shared/runtime/wait-until-reachable.ts';
 import { migrate } from '../src/producer/migrate.ts';
-import { startUp, type Up, type UpOptions } from '../src/up.command.ts';
+import { startUp, type Up, type UpOptions } from '../src/up.ts';
 import { startEmulator } from './cognito/emulator.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
 import { environmentToPaste } from './environment-to-paste.ts';

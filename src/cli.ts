@@ -1,23 +1,8 @@
-import { runCommandLine, type Command, type CommandIo } from '#shared/runtime/command.ts';
+import { runCommandLine, type CommandIo } from '#shared/runtime/command.ts';
 import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
 import { createLogger, logLevelOf, redact } from '#shared/runtime/logger.ts';
 import { stopOnSignals } from '#shared/runtime/stop-signal.ts';
-
-/** Loaded on demand: `gate` in an init container must not pay for the AWS SDK. */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  validate: async () => (await import('./producer/validate.command.ts')).validateCommand,
-  migrate: async () => (await import('./producer/migrate.command.ts')).migrateCommand,
-  produce: async () =>
-    (await import('./producer/produce.command.ts')).createProduceCommand(
-      async (wait) => (await import('./ops/gate.command.ts')).waitForGate(wait), // the wait is ops'
-    ),
-  work: async () => (await import('./worker/work.command.ts')).workCommand,
-  ops: async () => (await import('./ops/ops.command.ts')).opsCommand,
-  up: async () => (await import('./up.command.ts')).upCommand,
-  gate: async () => (await import('./ops/gate.command.ts')).gateCommand,
-  status: async () => (await import('./ops/status.command.ts')).statusCommand,
-  replay: async () => (await import('./ops/replay.command.ts')).replayCommand,
-};
+import { COMMANDS } from './commands.ts';
 
 const LINGER_MS = 2_000;
 
@@ -40,17 +25,10 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     fancy: stdout.isTTY === true && !env['NO_COLOR'],
   };
   try {
-    return await runCommandLine(argv, await load(argv[0]), io);
+    return await runCommandLine(argv, COMMANDS, io);
   } catch (error) {
     return explain(error, io);
   }
-}
-
-/** The command that is named; all of them when none is, so that the help can list them. */
-async function load(name: string | undefined): Promise<ReadonlyMap<string, Command>> {
-  const wanted = name !== undefined && Object.hasOwn(COMMANDS, name) ? [name] : Object.keys(COMMANDS);
-  const loaded = await Promise.all(wanted.map(async (key) => [key, await COMMANDS[key]?.()] as const));
-  return new Map(loaded.flatMap(([key, command]) => (command ? [[key, command] as const] : [])));
 }
 
 function explain(error: unknown, { say, signal }: CommandIo): ExitCode {

@@ -1,55 +1,16 @@
 import { once } from 'node:events';
-import { Registry } from 'prom-client';
 import { z } from 'zod';
-import { parseTogether, type Env } from '#shared/config/env.ts';
 import { ReleaseId } from '#shared/contract/ids.ts';
 import { defineCommand } from '#shared/runtime/command.ts';
 import { EXIT } from '#shared/runtime/exit-codes.ts';
-import type { Log } from '#shared/runtime/logger.ts';
-import { startOpsApp } from './ops/ops-app.ts';
-import { parseOpsConfig } from './ops/ops-config.ts';
 import { describe } from './producer/produce.command.ts';
-import { produce, type Produced } from './producer/produce.ts';
-import { parseProducerConfig } from './producer/producer-config.ts';
-import { startWorkerApp } from './worker/worker-app.ts';
-import { parseWorkerConfig } from './worker/worker-config.ts';
-
-export interface UpOptions {
-  readonly env: Env;
-  readonly log: Log;
-  readonly signal: AbortSignal;
-  readonly release?: ReleaseId | undefined;
-}
-
-export interface Up extends AsyncDisposable {
-  /** Where the page, the board, the probes and the metrics are. */
-  readonly url: string;
-  readonly produced: Produced;
-}
-
-/** Produce, then ops and work in this process. The configuration of all three is read before anything happens. */
-export async function startUp({ env, log, signal, release }: UpOptions): Promise<Up> {
-  const { producing, working, serving } = parseTogether(env, {
-    producing: parseProducerConfig,
-    working: parseWorkerConfig,
-    serving: parseOpsConfig,
-  });
-  await using opened = new AsyncDisposableStack();
-
-  const produced = await produce({ config: producing, env, release, signal });
-  const metrics = new Registry();
-  const worker = opened.use(await startWorkerApp({ config: working, log, metrics, signal }));
-  const ops = opened.use(await startOpsApp({ config: serving, log, metrics, live: worker.live, signal }));
-
-  const owned = opened.move();
-  return { url: ops.url, produced, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
 
 export const upCommand = defineCommand({
   summary: 'produce, work and ops in one process, until SIGTERM',
   options: [{ flags: '--release <id>', help: 'the id of this deploy (default: ROLECALL_RELEASE, else a fresh one)' }],
   parse: z.object({ release: ReleaseId.optional() }),
   async run({ release }, { env, log, signal, say }) {
+    const { startUp } = await import('./up.ts');
     await using up = await startUp({ env, log, signal, release });
     say(describe(up.produced));
     if (!signal.aborted) await once(signal, 'abort');

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { defineCommand } from '#shared/runtime/command.ts';
 import { EXIT } from '#shared/runtime/exit-codes.ts';
-import { prepare, readOrThrow } from './produce.ts';
 import { managedSchemas, parseProducerConfig } from './producer-config.ts';
 
 export const migrateCommand = defineCommand({
@@ -10,6 +9,7 @@ export const migrateCommand = defineCommand({
   parse: z.object({ json: z.boolean().default(false) }),
   async run({ json }, { env, out, signal }) {
     const config = parseProducerConfig(env);
+    const { prepare, readOrThrow } = await import('./produce.ts');
     const { manifest } = await readOrThrow(config.manifestPath, env);
     const managed = managedSchemas(manifest, env);
     await prepare({ config, managed, roles: manifest.roles, signal });

@@ -4,7 +4,7 @@ import { ReleaseId, type ManifestName } from '#shared/contract/ids.ts';
 import { defineCommand, type CommandIo } from '#shared/runtime/command.ts';
 import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
 import { DEFAULT_TIMEOUT_S, isWaiting, NOT_WAITING, TIMEOUT_OPTION, waitShape } from '#shared/runtime/wait-options.ts';
-import { produce, type Produced } from './produce.ts';
+import type { Produced } from './produce.ts';
 import { parseProducerConfig } from './producer-config.ts';
 
 /** The gate is ops', which a producer may not import: whoever composes the command line hands the wait in. */
@@ -36,7 +36,9 @@ export const createProduceCommand = (waitForGate: WaitForGate) =>
       .refine(isWaiting, NOT_WAITING),
     async run({ release, wait, timeout = DEFAULT_TIMEOUT_S, json }, io) {
       const { env, signal, out, say } = io;
-      const produced = await produce({ config: parseProducerConfig(env), env, release, signal });
+      const config = parseProducerConfig(env);
+      const { produce } = await import('./produce.ts');
+      const produced = await produce({ config, env, release, signal });
       const summary = json ? JSON.stringify(produced) : describe(produced);
       if (!wait) {
         out(summary);

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { defineCommand } from '#shared/runtime/command.ts';
 import { EXIT } from '#shared/runtime/exit-codes.ts';
 import type { Manifest } from './manifest/manifest.ts';
-import { readManifest } from './manifest/read-manifest.ts';
 import { ManifestError } from './manifest/manifest-error.ts';
 import { parseManifestPath } from './producer-config.ts';
 
@@ -12,6 +11,7 @@ export const validateCommand = defineCommand({
   parse: z.object({ json: z.boolean().default(false) }),
   async run({ json }, { env, out }) {
     const path = parseManifestPath(env);
+    const { readManifest } = await import('./manifest/read-manifest.ts');
     const read = await readManifest(path, env);
     if (read.kind === 'refused') {
       if (!json) throw new ManifestError(read.problems);

@@ -1,14 +1,18 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { freePort } from '../../demo/free-port.ts';
+import { COMMANDS } from '../../src/commands.ts';
 import { ROOT, runCli } from '../support/cli.ts';
 import { createEmptyDatabase, deploymentTest } from '../support/deployment.ts';
-import { commandFiles } from '../support/source-facts.ts';
 import { execute } from '../support/sql.ts';
 
 /** Most of the time they wait for a process to start, or for somebody to answer. */
 const test = deploymentTest.concurrent;
+
+const DECLARED = Object.keys(
+  (JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { readonly dependencies: object }).dependencies,
+);
 
 const ONE = { tenants: [{ seeds: ['ada@example.org'] }] };
 /** Ten seconds of asking, and the start of several processes at once on a busy machine. */
@@ -16,7 +20,7 @@ const SOON_MS = 45_000;
 const OTHER = { tenants: [{ seeds: ['grace@example.org'] }] };
 
 test('every command explains itself, without any environment', async () => {
-  const commands = [...commandFiles().keys()];
+  const commands = [...COMMANDS.keys()];
   const all = await runCli(['--help'], { env: {} });
   const each = await Promise.all(commands.map((command) => runCli([command, '--help'], { env: {} })));
 
@@ -25,6 +29,16 @@ test('every command explains itself, without any environment', async () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(new RegExp(`^Usage: rolecall ${commands[at]} `));
   }
+});
+
+test('help loads nothing that a command works with', async () => {
+  const tell = `import { registerHooks } from 'node:module';
+    registerHooks({ load: (url, context, next) => (console.error('loaded', url), next(url, context)) });`;
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tell)}` };
+  const { stderr } = await runCli(['--help'], { env });
+  const packages = stderr.matchAll(/^loaded file:.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/gm);
+  const loaded = new Set(Array.from(packages, ([, name]) => name));
+  expect(DECLARED.filter((name) => loaded.has(name)).toSorted()).toEqual(['commander', 'pino', 'zod']);
 });
 
 test('what Node compiled is kept beside the dependencies, and types are stripped once', async () => {

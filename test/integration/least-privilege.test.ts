@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, inject, vi } from 'vitest';
-import { waitForGate } from '../../src/ops/gate.command.ts';
+import { waitForGate } from '../../src/ops/wait-for-gate.ts';
 import { untilStates } from '../support/ledger.ts';
 import { POOL } from '../support/manifest.ts';
 import { execute, withDatabase } from '../support/sql.ts';

@@ -5,7 +5,7 @@ import { expect, inject } from 'vitest';
 import type { Env } from '#shared/config/env.ts';
 import { ManifestName, ReleaseId, TenantId } from '#shared/contract/ids.ts';
 import { UsageError } from '#shared/runtime/command.ts';
-import { waitForGate, type WaitForGateOptions } from '../../src/ops/gate.command.ts';
+import { waitForGate, type WaitForGateOptions } from '../../src/ops/wait-for-gate.ts';
 import type { Gate } from '../../src/ops/gate/gate.ts';
 import { databaseTest as test } from '../support/database.ts';
 import { recordedRun, times } from '../support/recorded-run.ts';

@@ -1,22 +1,12 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What only the text of the sources tells: importing cli.ts would run it, and two of the shapes are private. */
+/** What only the text of the sources tells: two of the shapes are private. */
 
 const ROOT = join(import.meta.dirname, '../..');
 
 export function sourceFiles(): string[] {
   return globSync('src/**/*.ts', { cwd: ROOT });
-}
-
-/** Command → the file that defines it, in the order in which the help lists them. */
-export function commandFiles(): ReadonlyMap<string, string> {
-  const table = /^const COMMANDS\b[\s\S]*?^};/m.exec(read('src/cli.ts'))?.[0] ?? '';
-  return new Map(
-    [...table.matchAll(/^ {2}(\w+): async \(\) =>\s*\(await import\('\.\/([^']+)'\)/gm)].map(
-      ([, name = '', file = '']) => [name, `src/${file}`],
-    ),
-  );
 }
 
 /** Every variable that the code reads, sorted, without those of the AWS SDK. */

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readManifest } from '../../src/producer/manifest/read-manifest.ts';
-import { commandFiles, environmentNames, sourceFiles } from '../support/source-facts.ts';
+import { COMMANDS } from '../../src/commands.ts';
+import { environmentNames, sourceFiles } from '../support/source-facts.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -124,7 +125,7 @@ test('every service runs without root, capabilities and a writable image', () =>
 test('every command of compose exists, and every variable that it sets is read', () => {
   const known = new Set(environmentNames());
   for (const [name, { command = [], environment = {} }] of ours) {
-    expect([name, commandFiles().has(command[0] ?? '')]).toEqual([name, true]);
+    expect([name, COMMANDS.has(command[0] ?? '')]).toEqual([name, true]);
     const strangers = Object.keys(environment).filter(
       (variable) => !known.has(variable) && !variable.startsWith('AWS_'),
     );
