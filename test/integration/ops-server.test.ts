@@ -222,6 +222,32 @@ databaseTest('the page shows labels, and emails only to whoever holds the login'
 });
 
 databaseTest(
+  'the page of a degraded gate says whom it lacks, by tenant and reason',
+  async ({ ledger, databaseUrl }) => {
+    const [north, south] = [{ tenant: 'north' }, { tenant: 'south' }];
+    const seeds = [
+      { ...north, state: 'retrying', reason: 'timeout' },
+      { ...north, email: 'grace@example.org', state: 'retrying', reason: 'timeout' },
+      { ...south, state: 'retrying', reason: 'timeout' },
+      { ...south, email: 'grace@example.org', state: 'waiting', reason: 'user-missing' },
+      { ...south, email: 'alan@example.org', state: 'granted' },
+    ] as const;
+    await recordedRun(ledger, { seeds });
+    await using ops = await start({ databaseUrl });
+
+    const page = (await (await ops.ask('/')).text()).replaceAll('\u00a0', ' ');
+
+    expect(page).toContain('<section class="open">');
+    expect(page.match(/<code class="reason">[^<]+/g)).toEqual([
+      '<code class="reason">timeout',
+      '<code class="reason">user-missing',
+    ]);
+    expect(page).toContain('<td>north (2), south (1)</td>');
+    expect(page).toContain('<td>south (1)</td>');
+  },
+);
+
+databaseTest(
   'the page has a section for every current manifest, and for its own release',
   async ({ ledger, databaseUrl }) => {
     await recordedRun(ledger, { release: 'own', superseded: true, seeds: [{ state: 'superseded' }] });

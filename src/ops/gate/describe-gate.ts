@@ -11,6 +11,7 @@ export function describeGate(gate: Gate): string[] {
     of === '' ? head : `${head} · ${of}`,
     ...(problem === undefined ? [] : [`  ${problem}`]),
     ...(run === null ? [] : [`  ${countsLine(gate)}`]),
+    ...(degraded ? listTriedAgain(gate) : []),
     ...gate.reasons.flatMap(describeReason),
   ];
 }
@@ -19,6 +20,12 @@ export function describeGate(gate: Gate): string[] {
 export function countsLine({ counts }: Pick<Gate, 'counts'>): string {
   const present = SEED_STATES.filter((state) => counts[state] > 0).map((state) => `${state} ${counts[state]}`);
   return present.length === 0 ? 'no seeds' : present.join(' · ');
+}
+
+/** The counts alone do not say whose grant a release lacks that may serve. */
+function listTriedAgain({ counts, name, release }: Gate): string[] {
+  const states = (['retrying', 'waiting'] as const).filter((state) => counts[state] > 0);
+  return states.map((state) => `  who, and why: rolecall status --name ${name} --release ${release} --state ${state}`);
 }
 
 /** What a closing reason means, and what to do; also for a code that only a newer version knows. */

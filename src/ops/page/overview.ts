@@ -17,6 +17,14 @@ export interface BlockedSeed {
   readonly reason: Reason;
 }
 
+/** So many seeds of the tenant have no grant yet, and are tried again by themselves. */
+export interface TriedAgain {
+  readonly tenant: TenantId;
+  readonly state: 'retrying' | 'waiting';
+  readonly reason: Reason;
+  readonly count: number;
+}
+
 export interface TenantCount extends StateCount {
   readonly tenant: TenantId;
 }
@@ -25,6 +33,7 @@ export interface RunOverview {
   readonly run: Run;
   readonly gate: Gate;
   readonly tenants: readonly TenantCount[];
+  readonly triedAgain: readonly TriedAgain[];
   readonly blocked: readonly BlockedSeed[];
 }
 
@@ -54,12 +63,13 @@ async function readRuns(em: () => EntityManager, { release, emails }: OverviewOp
   const runs = [...current, ...own.filter(({ run }) => !known.has(run))];
   return Promise.all(
     runs.map(async (run): Promise<RunOverview> => {
-      const [counts, tenants, blocked] = await Promise.all([
+      const [counts, tenants, triedAgain, blocked] = await Promise.all([
         countSeeds(em(), run),
         countByTenant(em(), run.run),
+        countTriedAgain(em(), run.run),
         blockedSeeds(em(), run.run, emails),
       ]);
-      return { run, gate: await nameRemedies(em(), evaluateGate(counts)), tenants, blocked };
+      return { run, gate: await nameRemedies(em(), evaluateGate(counts)), tenants, triedAgain, blocked };
     }),
   );
 }
@@ -72,6 +82,15 @@ function countByTenant(em: EntityManager, run: RunId): Promise<TenantCount[]> {
     where run = ${run}
     group by state, tenant
     order by state, tenant`);
+}
+
+function countTriedAgain(em: EntityManager, run: RunId): Promise<TriedAgain[]> {
+  return em.execute<TriedAgain[]>(sql`
+    select tenant, state, reason, count(*)::int as count
+    from rolecall.seed
+    where run = ${run} and state in ('retrying', 'waiting')
+    group by state, tenant, reason
+    order by state, reason, tenant`);
 }
 
 function blockedSeeds(em: EntityManager, run: RunId, emails: boolean): Promise<BlockedSeed[]> {

@@ -4,7 +4,7 @@ import { SEED_STATES, UNSETTLED_STATES, type SeedStateKind } from '#shared/contr
 import { adviceOf } from '../gate/describe-gate.ts';
 import type { Gate } from '../gate/gate.ts';
 import { html, type Html } from './html.ts';
-import { SHOWN_SEEDS, type RunOverview, type TenantCount } from './overview.ts';
+import { SHOWN_SEEDS, type RunOverview, type TenantCount, type TriedAgain } from './overview.ts';
 
 /** Of thousands of tenants, those with open work come first and the rest is counted. */
 const SHOWN_TENANTS = 200;
@@ -12,8 +12,8 @@ const SHOWN_PER_REASON = 20;
 
 const SIGN = { open: '✓', pending: '…', blocked: '✕', unknown: '?' } as const satisfies Record<Gate['state'], string>;
 
-/** Pure: one run, with its gate, what closes it, and its tenants. */
-export function renderRun({ run, gate, tenants, blocked }: RunOverview, boardReplays: boolean): Html {
+/** Pure: one run, with its gate, what closes it, what is tried again, and its tenants. */
+export function renderRun({ run, gate, tenants, triedAgain, blocked }: RunOverview, boardReplays: boolean): Html {
   const seeds = blocked.map(
     ({ tenant, who, reason }) =>
       html`<tr>
@@ -55,7 +55,7 @@ export function renderRun({ run, gate, tenants, blocked }: RunOverview, boardRep
           </table>
         </div>`
     }
-    ${renderTenants(tenants)}
+    ${triedAgain.length > 0 && renderTriedAgain(triedAgain)} ${renderTenants(tenants)}
   </section>`;
 }
 
@@ -79,15 +79,49 @@ function sentence({ state, degraded, counts, problem }: Gate, superseded: boolea
 }
 
 function renderReasons({ reasons }: Gate): Html {
-  const rows = [...Map.groupBy(reasons, ({ reason }) => reason)].map(([reason, of]) => {
-    const { meaning, todo } = adviceOf(reason);
-    return html`<tr>
-      <td><code class="reason">${reason}</code><br />${meaning}</td>
-      <td>${todo}${renderFixes(of)}</td>
-      <td>${listSome(of.map(({ tenant, count }) => `${tenant}\u00a0(${count})`))}</td>
-    </tr>`;
+  const rows = [...Map.groupBy(reasons, ({ reason }) => reason)].map(([reason, of]) =>
+    renderReason({ reason, ...adviceOf(reason), fixes: renderFixes(of), of }),
+  );
+  return renderReasonTable('What closes the gate', rows);
+}
+
+/** A release may serve without them, so whom it lacks must not go unnoticed. */
+function renderTriedAgain(triedAgain: readonly TriedAgain[]): Html {
+  const rows = [...Map.groupBy(triedAgain, ({ state, reason }) => `${state} ${reason}`).values()].flatMap((of) => {
+    const [first] = of;
+    if (first === undefined) return [];
+    const { meaning, todo } = adviceOf(first.reason);
+    return renderReason({
+      reason: first.reason,
+      meaning,
+      todo: first.state === 'waiting' ? WAITING : todo,
+      fixes: [],
+      of,
+    });
   });
-  return html`<h3>What closes the gate</h3>
+  return renderReasonTable('What is tried again', rows);
+}
+
+const WAITING = 'Create the user in the pool: workers look again by themselves.';
+
+interface ReasonRow {
+  readonly reason: string;
+  readonly meaning: string;
+  readonly todo: string;
+  readonly fixes: readonly Html[];
+  readonly of: readonly { readonly tenant: TenantId; readonly count: number }[];
+}
+
+function renderReason({ reason, meaning, todo, fixes, of }: ReasonRow): Html {
+  return html`<tr>
+    <td><code class="reason">${reason}</code><br />${meaning}</td>
+    <td>${todo}${fixes}</td>
+    <td>${listSome(of.map(({ tenant, count }) => `${tenant}\u00a0(${count})`))}</td>
+  </tr>`;
+}
+
+function renderReasonTable(title: string, rows: readonly Html[]): Html {
+  return html`<h3>${title}</h3>
     <div class="scroll">
       <table>
         <tr>

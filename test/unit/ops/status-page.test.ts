@@ -14,7 +14,7 @@ function overviewOf(state: SeedStateKind, blocked: RunOverview['blocked'] = []):
   const run = { ...ids, onTransient: 'tolerate', seeds: 3, ageS: 10, superseded: false, pruned: false } as const;
   const reasons = blocked.map(({ reason }) => ({ tenant, reason, count: 3 }));
   const gate = evaluateGate({ ...run, recorded: 3, counts: [{ state, count: 3 }], found: [state], reasons });
-  return { run, gate, tenants: [{ tenant, state, count: 3 }], blocked };
+  return { run, gate, tenants: [{ tenant, state, count: 3 }], triedAgain: [], blocked };
 }
 
 const page = (overview: Overview, board: 'login' | 'none' = 'login', boardReplays = true) =>
@@ -57,6 +57,26 @@ test('a blocked gate says why, what to do and how to replay', () => {
   expect(shown).toContain('No user of the pool has this email.');
   expect(shown).toContain('/board/queue/rolecall?status=failed');
   expect(shown).toContain('<code>npm run -s rolecall -- replay --name flip --reason user-missing</code>');
+});
+
+test('a degraded gate says who has no grant yet, why, and what to do if that lasts', () => {
+  const counted = { tenant, count: 3 };
+  const shown = page(
+    read({
+      ...overviewOf('retrying'),
+      triedAgain: [
+        { ...counted, state: 'retrying', reason: 'timeout' },
+        { ...counted, state: 'waiting', reason: 'user-missing' },
+      ],
+    }),
+  );
+
+  expect(shown).toContain('✓ open (degraded)');
+  expect(shown).toContain('What is tried again');
+  expect(shown).not.toContain('What closes the gate');
+  expect(shown).toContain('If it lasts, check egress and proxies.');
+  expect(shown).toContain('workers look again by themselves'); // nobody replays who waits
+  expect(shown.match(/flip\u00a0\(3\)/g)).toHaveLength(2);
 });
 
 test('of several causes, one command replays them all', () => {
