@@ -40,19 +40,19 @@ export function createPostgresSlotBook(em: () => EntityManager, execute: RunStat
   return {
     reserve: (budget, seed) => reserve({ budget, seed }),
     async park({ domain, run, seedId, tenant }) {
-      await em().execute(sql`select rolecall.park_seed(${domain}, ${tenant}, ${run}, ${seedId}, ${pace()})`);
+      await execute(sql`select rolecall.park_seed(${domain}, ${tenant}, ${run}, ${seedId}, ${pace()})`);
     },
     async take({ domain, perSecond }, withinMs) {
-      const [{ wait, is_taken }] = await em().execute<[{ wait: number; is_taken: boolean }]>(
+      const [{ wait, is_taken }] = await execute<[{ wait: number; is_taken: boolean }]>(
         sql`select * from rolecall.take_slot_within(${domain}, ${perSecond}, ${withinMs}, ${pace()})`,
       );
       return is_taken ? { kind: 'taken', waitMs: wait } : { kind: 'too-far', askAgainMs: wait - withinMs };
     },
     async slowDown({ domain, perSecond }) {
-      await em().execute(sql`select rolecall.slow_down(${domain}, ${perSecond}, ${pace()})`);
+      await execute(sql`select rolecall.slow_down(${domain}, ${perSecond}, ${pace()})`);
     },
     async upNext() {
-      const rows = await em().execute<Row[]>(sql`
+      const rows = await execute<Row[]>(sql`
         select d.domain, p.* from rolecall.pacing_domain d
         left join lateral (
           select run, seed, tenant from rolecall.pacing_parked
@@ -64,14 +64,15 @@ export function createPostgresSlotBook(em: () => EntityManager, execute: RunStat
       return { waiting: rows.length > 0, parked };
     },
     async admit() {
-      const rows = await em().execute<(Row & { wait_ms: number })[]>(
+      const rows = await execute<(Row & { wait_ms: number })[]>(
         sql`select * from rolecall.admit_parked(${pace()})`,
       );
       return rows.map((row) => ({ ...toWaiting(row), domain: row.domain, waitMs: row.wait_ms }));
     },
     async leave(parked) {
+      if (parked.length === 0) return;
       const seeds = `{${parked.map(({ seedId }) => seedId).join()}}`;
-      await em().execute(sql`
+      await execute(sql`
         with parked as (
           delete from rolecall.pacing_parked where seed in (${lockFree('pacing_parked', seeds)})
         )
