@@ -4,12 +4,14 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev
 
-# What Node would compile of it at every start. As the user of the image, since the folder that Node looks into carries its
-# number; the copy of it is root's, so that nobody can leave other code there.
+# What Node would compile of it at every start: the help, and whatever a command loads when it runs. As the user of the image, since
+# the folder that Node looks into carries its number; the copy of it is root's, so that nobody can leave other code there.
 COPY src src
 RUN install --directory --owner=1000 --group=1000 node_modules/.cache/rolecall
 USER 1000:1000
-RUN node src/rolecall.js --help && chmod --recursive a+rX node_modules/.cache/rolecall/*
+RUN NODE_COMPILE_CACHE=node_modules/.cache/rolecall node --import ./src/up.ts --import ./src/ops/wait-for-gate.ts \
+    --import ./src/ops/print-status.ts --import ./src/ops/replay-blocked.ts src/rolecall.js --help
+RUN chmod --recursive a+rX node_modules/.cache/rolecall/*
 
 FROM node:24-slim
 ENV NODE_ENV=production

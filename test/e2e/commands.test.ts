@@ -1,17 +1,20 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { freePort } from '../../demo/free-port.ts';
 import { COMMANDS } from '../../src/commands.ts';
 import { ROOT, runCli } from '../support/cli.ts';
 import { createEmptyDatabase, deploymentTest } from '../support/deployment.ts';
+import { sourceFiles } from '../support/source-facts.ts';
 import { execute } from '../support/sql.ts';
 
 /** Most of the time they wait for a process to start, or for somebody to answer. */
 const test = deploymentTest.concurrent;
 
+const read = (path: string) => readFile(join(ROOT, path), 'utf8');
 const DECLARED = Object.keys(
-  (JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { readonly dependencies: object }).dependencies,
+  (JSON.parse(await read('package.json')) as { readonly dependencies: object }).dependencies,
 );
 
 const ONE = { tenants: [{ seeds: ['ada@example.org'] }] };
@@ -32,14 +35,32 @@ test('every command explains itself, without any environment', async () => {
 });
 
 test('help loads nothing that a command works with', async () => {
-  const tell = `import { registerHooks } from 'node:module';
-    registerHooks({ load: (url, context, next) => (console.error('loaded', url), next(url, context)) });`;
-  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tell)}` };
-  const { stderr } = await runCli(['--help'], { env });
-  const packages = stderr.matchAll(/^loaded file:.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/gm);
-  const loaded = new Set(Array.from(packages, ([, name]) => name));
+  const packages = (await loadedByHelp()).map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]);
+  const loaded = new Set(packages);
   expect(DECLARED.filter((name) => loaded.has(name)).toSorted()).toEqual(['commander', 'pino', 'zod']);
 });
+
+test('the image has compiled whatever a command loads when it runs', async () => {
+  const preloads = (await read('Dockerfile')).match(/--import \S+/g) ?? [];
+  const loaded = await loadedByHelp(...preloads);
+  const later = await Promise.all(
+    sourceFiles().map(async (file) =>
+      Array.from((await read(file)).matchAll(/\bimport\('(\.[^']+)'\)/g), ([, to = '']) => join(file, '..', to)),
+    ),
+  );
+  expect(loaded).toContain('src/up.ts');
+  expect(later.flat().filter((file) => !loaded.includes(file))).toEqual([]);
+});
+
+/** Files of the checkout, also when Node is told to load some before. */
+async function loadedByHelp(...options: readonly string[]): Promise<string[]> {
+  const tell = `import { registerHooks } from 'node:module';
+    registerHooks({ load: (url, context, next) => (console.error('loaded', url), next(url, context)) });`;
+  const hook = `--import=data:text/javascript,${encodeURIComponent(tell)}`;
+  const { exitCode, stderr } = await runCli(['--help'], { env: { NODE_OPTIONS: [hook, ...options].join(' ') } });
+  expect(exitCode).toBe(0);
+  return Array.from(stderr.matchAll(/^loaded (file:.+)$/gm), ([, url = '']) => relative(ROOT, fileURLToPath(url)));
+}
 
 test('what Node compiled is kept beside the dependencies, and types are stripped once', async () => {
   const tell = `import { getCompileCacheDir } from 'node:module';

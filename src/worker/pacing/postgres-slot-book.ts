@@ -64,9 +64,7 @@ export function createPostgresSlotBook(em: () => EntityManager, execute: RunStat
       return { waiting: rows.length > 0, parked };
     },
     async admit() {
-      const rows = await execute<(Row & { wait_ms: number })[]>(
-        sql`select * from rolecall.admit_parked(${pace()})`,
-      );
+      const rows = await execute<(Row & { wait_ms: number })[]>(sql`select * from rolecall.admit_parked(${pace()})`);
       return rows.map((row) => ({ ...toWaiting(row), domain: row.domain, waitMs: row.wait_ms }));
     },
     async leave(parked) {
