@@ -38,13 +38,13 @@ describeOnBothDeployments('a large platform', (test) => {
       addPools(cognito, tenants);
       const folder = await writeFolder(directory, tenants, cognito.url);
       const more = { ROLECALL_MANIFEST: folder, ROLECALL_CONCURRENCY: '20' };
-      const connections = await watchConnections(databaseUrl, redisUrl);
+      await using connections = await watchConnections(databaseUrl, redisUrl);
       start('work', more);
       await serve('ops', more);
 
       expect(await run(`produce --release v1 ${WAIT}`, more)).toMatchObject({ exitCode: 0 });
 
-      const most = Object.entries(await connections.stop());
+      const most = Object.entries(await connections.most());
       expect(most.filter(([name, count]) => count > (MOST_CONNECTIONS.get(name) ?? 0))).toEqual([]);
       expect(await countStates(databaseUrl)).toEqual({ granted: SEEDS });
       expect(await tallyErrors(databaseUrl)).toEqual([]);

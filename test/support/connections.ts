@@ -1,9 +1,10 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
 
-export interface ConnectionWatch {
+/** Disposing of it ends its own connections. */
+export interface ConnectionWatch extends AsyncDisposable {
   /** The most that were seen at once, by `application_name`, or `redis`. */
-  stop(): Promise<Readonly<Record<string, number>>>;
+  most(): Promise<Readonly<Record<string, number>>>;
 }
 
 /** Counts the connections of rolecall to this database, and to this Redis, several times a second. */
@@ -24,12 +25,14 @@ export async function watchConnections(databaseUrl: string, redisUrl?: string): 
   failed.promise.catch(() => {});
   const timer = setInterval(() => void count().catch(failed.reject), 200);
   return {
-    async stop() {
-      clearInterval(timer);
+    async most() {
       await Promise.race([count(), failed.promise]);
+      return { ...most };
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
       redis?.disconnect();
       await postgres.end();
-      return most;
     },
   };
 }
