@@ -1,4 +1,5 @@
 import { redact } from '#shared/runtime/logger.ts';
+import { shellQuoted } from '#shared/runtime/shell-quoted.ts';
 import type { Surroundings } from './scenarios/scenario.ts';
 
 /** Pure: what takes a command from any other window to the demo's ledger and queue. A lent URL may hold a password. */
@@ -12,7 +13,7 @@ export function environmentToPaste(
     ([name, url]) => (env[name] && mayHoldPassword(url) ? 'hidden' : 'shown'),
   );
   return {
-    environment: shown.map(([name, url]) => `${name}='${url.replaceAll("'", String.raw`'\''`)}' `).join(''),
+    environment: shown.map(([name, url]) => `${name}=${shellQuoted(url)} `).join(''),
     ofThisWindow: hidden.map(([name]) => name),
   };
 }

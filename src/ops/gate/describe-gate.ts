@@ -1,5 +1,6 @@
 import { isReason, REASONS } from '#shared/contract/reasons.ts';
 import { SEED_STATES } from '#shared/contract/seed-state.ts';
+import { shellQuoted } from '#shared/runtime/shell-quoted.ts';
 import type { ClosingReason, Gate } from './gate.ts';
 
 /** Pure: the gate in lines for people. What is blocked comes with what to do about it. */
@@ -22,10 +23,11 @@ export function countsLine({ counts }: Pick<Gate, 'counts'>): string {
   return present.length === 0 ? 'no seeds' : present.join(' · ');
 }
 
-/** The counts alone do not say whose grant a release lacks that may serve. */
+/** The counts alone do not say whose grant a release lacks that may serve. A release id may hold what a shell acts on. */
 function listTriedAgain({ counts, name, release }: Gate): string[] {
   const states = (['retrying', 'waiting'] as const).filter((state) => counts[state] > 0);
-  return states.map((state) => `  who, and why: rolecall status --name ${name} --release ${release} --state ${state}`);
+  const run = `--name ${name} --release ${shellQuoted(release ?? '')}`; // an open gate is that of a run
+  return states.map((state) => `  who, and why: rolecall status ${run} --state ${state}`);
 }
 
 /** What a closing reason means, and what to do; also for a code that only a newer version knows. */

@@ -11,7 +11,10 @@ import { PACE, type Budget, type Slot, type SlotBook, type Waiting } from './slo
  */
 const RESERVING: MicroBatchLimits = { maxItems: 25, maxDelayMs: 1, maxUnderWay: 2 };
 
-/** Where the queue lives in PostgreSQL: in the ledger, which every worker reaches. `em`: a fresh one for each operation. */
+/**
+ * Where the queue lives in PostgreSQL: in the ledger, which every worker reaches. `em`: a fresh one for each operation. What
+ * reads `pacing_parked` itself is planned each time: between deploys that is empty, and a plan for an empty table reads all of it.
+ */
 export function createPostgresSlotBook(em: () => EntityManager, execute: RunStatement): SlotBook {
   const known = new Set<string>();
   const reserve = createMicroBatch<Reservation, Slot, 'all'>({
@@ -52,7 +55,7 @@ export function createPostgresSlotBook(em: () => EntityManager, execute: RunStat
       await execute(sql`select rolecall.slow_down(${domain}, ${perSecond}, ${pace()})`);
     },
     async upNext() {
-      const rows = await execute<Row[]>(sql`
+      const rows = await em().execute<Row[]>(sql`
         select d.domain, p.* from rolecall.pacing_domain d
         left join lateral (
           select run, seed, tenant from rolecall.pacing_parked
@@ -70,7 +73,7 @@ export function createPostgresSlotBook(em: () => EntityManager, execute: RunStat
     async leave(parked) {
       if (parked.length === 0) return;
       const seeds = `{${parked.map(({ seedId }) => seedId).join()}}`;
-      await execute(sql`
+      await em().execute(sql`
         with parked as (
           delete from rolecall.pacing_parked where seed in (${lockFree('pacing_parked', seeds)})
         )

@@ -30,17 +30,18 @@ test('a blocked gate says what to do about each reason', () => {
   ]);
 });
 
-test('a degraded gate says how to list those who have no grant yet', () => {
-  const ids = { run: RunId.parse(7), name: ManifestName.parse('flip'), release: ReleaseId.parse('r1') };
+test('a degraded gate says how to list those who have no grant yet, in a line that is safe to paste', () => {
+  const release = ReleaseId.parse("r1';$(reboot)");
+  const ids = { run: RunId.parse(7), name: ManifestName.parse('flip'), release };
   const counts = (['granted', 'retrying', 'waiting'] as const).map((state) => ({ state, count: 1 }));
   const found = counts.map(({ state }) => state);
   const given = { ...ids, onTransient: 'tolerate', pruned: false, recorded: 3, reasons: [] } as const;
 
   expect(describeGate(evaluateGate({ ...given, counts, found }))).toEqual([
-    'gate: open (degraded: some seeds are still tried again) · flip, release r1, run 7',
+    `gate: open (degraded: some seeds are still tried again) · flip, release ${release}, run 7`,
     '  retrying 1 · waiting 1 · granted 1',
-    '  who, and why: rolecall status --name flip --release r1 --state retrying',
-    '  who, and why: rolecall status --name flip --release r1 --state waiting',
+    String.raw`  who, and why: rolecall status --name flip --release 'r1'\'';$(reboot)' --state retrying`,
+    String.raw`  who, and why: rolecall status --name flip --release 'r1'\'';$(reboot)' --state waiting`,
   ]);
 });
 
