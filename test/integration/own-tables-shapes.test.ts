@@ -27,6 +27,12 @@ const TEXTS = `
   insert into flip.roles values ('${CAPITALS}', 'Admin'), ('R', 'Researcher');
   create table flip.user_role (id uuid primary key default gen_random_uuid(), user_id text, role_id text references flip.roles, trust_id text)`;
 const KEYED = `create schema flip; create table flip.user_role`;
+/** Rows are marked as deleted, and a view leaves them out: she held the role once. */
+const MARKED = `${FIRST_SHAPE};
+  alter table flip.user_role rename to kept;
+  alter table flip.kept add deleted_at timestamptz;
+  insert into flip.kept values (gen_random_uuid(), '${SUB}', '${ADMIN}', now());
+  create view flip.user_role as select id, user_id, role_id from flip.kept where deleted_at is null`;
 
 /** A trigger of the application on `flip.user_role`, in PL/pgSQL. */
 const trigger = (shape: string, when: string, body: string) => `${shape};
@@ -92,6 +98,10 @@ test.for<[what: string, given: Case, held?: object]>([
       shape: `${FIRST_SHAPE}; alter table flip.user_role rename to kept; create view flip.user_role as select k.* from flip.kept k join flip.roles r on r.id = k.role_id;
         ${trigger('', 'instead of insert', 'insert into flip.kept values (new.id, new.user_id, new.role_id); return new;')}`,
     },
+  ],
+  [
+    'that is a view of the rows that are not marked as deleted',
+    { shape: `${MARKED}; create unique index on flip.kept (user_id, role_id) where deleted_at is null` },
   ],
   [
     'with numbers, whatever they are written like',
@@ -161,6 +171,11 @@ test.for<[what: string, given: Case, reason: string]>([
     {
       shape: `${FIRST_SHAPE}; alter table flip.user_role rename to kept; create view flip.user_role as select distinct * from flip.kept`,
     },
+    'grants-refused',
+  ],
+  [
+    'has a row in the way that is marked as deleted',
+    { shape: `${MARKED}; create unique index on flip.kept (user_id, role_id)` },
     'grants-refused',
   ],
   [

@@ -50,7 +50,7 @@ const RoleTable = z.strictObject({
 
 const Table = z
   .strictObject({
-    name: Identifier.describe('The table that holds one row per grant.'),
+    name: Identifier.describe('The table, or view, that holds one row per grant.'),
     columns: Columns.prefault({}).describe('Which columns hold what.'),
     tenantValue: ColumnValue.optional().describe("What stands in the column of the tenant; default: the tenant's id."),
     constants: z
