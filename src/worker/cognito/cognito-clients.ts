@@ -1,6 +1,7 @@
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider';
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { SigningHash } from './signing-hash.ts';
 import type { UserPool } from './user-directory.ts';
 
 export interface CognitoClients extends Disposable {
@@ -25,8 +26,9 @@ export function createCognitoClients({ stsEndpointIsConfigured }: CognitoClients
   function create({ region, endpoint, assumeRole }: UserPool): CognitoIdentityProviderClient {
     const target = { region, maxAttempts: 1, requestHandler }; // retries have one owner, and it is the queue
     const stsEndpoint = endpoint !== undefined && !stsEndpointIsConfigured ? { endpoint } : {};
-    return new CognitoIdentityProviderClient({
+    const client = new CognitoIdentityProviderClient({
       ...target,
+      sha256: SigningHash,
       ...(endpoint !== undefined && { endpoint }),
       ...(assumeRole && {
         credentials: fromTemporaryCredentials({
@@ -40,6 +42,8 @@ export function createCognitoClients({ stsEndpointIsConfigured }: CognitoClients
         }),
       }),
     });
+    client.middlewareStack.remove('loggerMiddleware'); // it would filter every answer for a log that nobody keeps
+    return client;
   }
 
   return {

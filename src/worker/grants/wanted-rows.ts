@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { raw, sql } from '@mikro-orm/postgresql';
 import type { RoleId, Scope } from '#shared/contract/ids.ts';
 import type { WantedGrants } from './grant-store.ts';
@@ -27,7 +27,7 @@ export function rowsOf(seed: GrantsToWrite) {
 /** A version 8 UUID (RFC 9562: custom) over run, seed, role and scope. */
 function grantId({ run, seedId }: GrantsToWrite, { id, scope }: RoleToGrant): string {
   const source = [run, seedId, id, ...(scope === null ? [] : [scope])].join(':');
-  const hex = createHash('sha256').update(source).digest('hex');
+  const hex = hash('sha256', source, 'hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { DEFAULT_REQUESTS_PER_SECOND } from '#shared/contract/tenant-settings.ts';
 import type { CognitoOperation } from '../cognito/pace.ts';
 import type { UserPool } from '../cognito/user-directory.ts';
@@ -14,8 +14,7 @@ export function budgetOf(
   operation: CognitoOperation,
 ): Budget {
   const account = /^arn:[^:]*:iam::(\d{12}):/.exec(assumeRole?.arn ?? '')?.[1] ?? 'own';
-  const elsewhere =
-    endpoint === undefined ? [] : [createHash('sha256').update(endpoint).digest('base64url').slice(0, 12)];
+  const elsewhere = endpoint === undefined ? [] : [hash('sha256', endpoint, 'base64url').slice(0, 12)];
   return {
     domain: [account, region, ...elsewhere, CATEGORY[operation]].join('/'),
     perSecond: operation === lookup || requestsPerSecond >= UNPACED_FROM ? requestsPerSecond : PER_SECOND[operation],
