@@ -59,6 +59,16 @@ export function parseWorkerConfig(env: Env): WorkerConfig {
     shutdownTimeoutMs: parsed.ROLECALL_SHUTDOWN_TIMEOUT_MS,
     retentionDays: parsed.ROLECALL_RETENTION_DAYS,
     stsEndpointIsConfigured: (parsed.AWS_ENDPOINT_URL_STS ?? parsed.AWS_ENDPOINT_URL) !== undefined,
-    databaseUrl: (name) => PostgresUrl.safeParse(env[name]).data,
+    databaseUrl: readOnce((name) => PostgresUrl.safeParse(env[name]).data),
+  };
+}
+
+/** Each batch of grants asks; a process keeps its environment. */
+function readOnce<Value>(read: (name: string) => Value): (name: string) => Value {
+  const known = new Map<string, { readonly value: Value }>();
+  return (name) => {
+    const entry = known.get(name) ?? { value: read(name) };
+    known.set(name, entry);
+    return entry.value;
   };
 }
