@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { expect, inject } from 'vitest';
 import { ReleaseId } from '#shared/contract/ids.ts';
 import { recordRun } from '../../src/producer/record-run.ts';
 import { freePort } from '../../demo/free-port.ts';
@@ -196,6 +196,23 @@ test.concurrent('a Redis that does not answer is told within seconds, and nothin
   expect(error).toMatchObject({ name: 'UnreachableError', message: expect.stringContaining('Redis (REDIS_URL)') });
   expect(String(error)).not.toContain('s3cret');
   expect(performance.now() - started).toBeLessThan(13_000);
+  expect(await runsIn(databaseUrl)).toEqual([]);
+});
+
+test.concurrent('a Redis without a database of that number is told, and nothing is put into another one', async ({
+  produce,
+  databaseUrl,
+  skip,
+}) => {
+  skip(inject('redisUrl') === null);
+  const few = { REDIS_URL: `${inject('redisUrl')}/9999` };
+
+  const error = await produce(flip('ada@example.org'), 'v1', few).catch((thrown: unknown) => thrown);
+
+  expect(error).toMatchObject({
+    name: 'UnreachableError',
+    message: 'Redis (REDIS_URL) refuses: it has no database of that number (ERR_DB_INDEX)',
+  });
   expect(await runsIn(databaseUrl)).toEqual([]);
 });
 

@@ -19,7 +19,10 @@ const onPostgres = withBackend(createPostgresBackend);
 /** Of each pool to a queue in PostgreSQL; a worker's has one more, which listens. */
 const CONNECTIONS = 5;
 
-export type SeedQueue = Queue<unknown, string> & AsyncDisposable;
+export interface SeedQueue extends Queue<unknown, string>, AsyncDisposable {
+  /** Why nothing may be done with it, though its server answers. */
+  refusal: Error | null;
+}
 export type SeedWorker = Worker<unknown, string>;
 export type Process = (job: Job<unknown, string>, token?: string, signal?: AbortSignal) => Promise<string>;
 type RedisTarget = Exclude<QueueTarget, { kind: 'postgres' }>;
@@ -113,8 +116,21 @@ export function createSeedWorker(
 export const KEEP_FINISHED = { age: 7 * 24 * 3600, count: 20_000 };
 
 function disposable(queue: Queue<unknown, string>, release: () => void): SeedQueue {
-  queue.on('error', () => {}); // what fails is told by the call that fails; without a listener an idle drop would crash
-  return Object.assign(queue, { [Symbol.asyncDispose]: () => close(queue, release) });
+  const owned = Object.assign(queue, {
+    refusal: null as Error | null,
+    [Symbol.asyncDispose]: () => close(queue, release),
+  });
+  // What fails is told by the call that fails, but for this; without a listener an idle drop would crash.
+  queue.on('error', (error) => {
+    if (/^ERR (DB index|invalid DB index)/i.test(error.message)) owned.refusal = new NoSuchDatabase();
+  });
+  return owned;
+}
+
+/** ioredis goes on in database 0, which may be that of another ledger, whose jobs would be taken. */
+class NoSuchDatabase extends Error {
+  override readonly name = 'NoSuchDatabase';
+  readonly code = 'ERR_DB_INDEX';
 }
 
 /** Bounded: with Redis away, BullMQ's own close waits for it. */
@@ -150,6 +166,7 @@ export async function askQueue(queue: SeedQueue): Promise<void> {
       queue.isPaused(),
       new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))), // an Error in both cases
     ]);
+    if (queue.refusal !== null) throw queue.refusal;
   } finally {
     queue.off('error', fail);
   }

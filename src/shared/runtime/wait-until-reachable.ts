@@ -31,11 +31,11 @@ export async function waitUntilReachable(probe: () => Promise<unknown>, { what, 
   }
 }
 
-/** An SQLSTATE is an answer: what gave it was reached, and refused. It has a digit, which EPIPE has not. */
+/** What gave an SQLSTATE, or another answer that is known here, was reached, and refused. EPIPE has no digit. */
 export function unreachable(what: string, cause: unknown): UnreachableError {
   const code = codeOf(cause);
-  const verb = /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? 'refuses' : 'cannot be reached';
   const why = REFUSALS.get(code);
+  const verb = why !== undefined || /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? 'refuses' : 'cannot be reached';
   return new UnreachableError(`${what} ${verb}${why === undefined ? '' : `: ${why}`} (${code})`, { cause });
 }
 
@@ -48,17 +48,24 @@ export function describeSilence(error: unknown): string {
     : `the ledger (DATABASE_URL) refuses: ${why} (${code})`;
 }
 
-/** SQLSTATEs that somebody has to do something about (PostgreSQL: Appendix A). */
+/** SQLSTATEs (PostgreSQL: Appendix A) and what Redis replies, where somebody has to do something about it. */
 const REFUSALS: ReadonlyMap<string, string> = new Map([
   ['28P01', 'wrong user or password'],
   ['28000', 'it does not let this user in'],
   ['3D000', 'there is no such database'],
   ['42501', 'the user lacks a right'],
+  ['WRONGPASS', 'wrong user or password'],
+  ['NOAUTH', 'it wants a password'],
+  ['NOPERM', 'the user lacks a right'],
+  ['ERR_DB_INDEX', 'it has no database of that number'],
   ['42703', 'this version is newer than the ledger: run its produce'],
 ]);
 
-/** The stable name of a driver's error: an errno, an SQLSTATE, else its class. */
+/** The stable name of a driver's error: an errno, an SQLSTATE, the word that Redis replied, else its class. */
 export function codeOf(error: unknown): string {
-  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
-  return String(code ?? name ?? 'unknown');
+  const { code, name, message } = (error ?? {}) as { code?: unknown; name?: unknown; message?: unknown };
+  if (typeof code === 'string') return code; // a DOMException's is a number that nobody knows
+  if (name === 'ReplyError') return /^[A-Z]+\b/.exec(String(message))?.[0] ?? 'ERR';
+  if (/time-?out|timed out/i.test(`${String(name)} ${String(message)}`)) return 'ETIMEDOUT';
+  return String(name ?? 'unknown');
 }
