@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { QueueTarget } from '#shared/queue/queue-target.ts';
 import { defineCommand } from '#shared/runtime/command.ts';
 import { EXIT } from '#shared/runtime/exit-codes.ts';
 import { managedSchemas, parseProducerConfig } from './producer-config.ts';
@@ -17,11 +18,16 @@ export const migrateCommand = defineCommand({
     out(
       json
         ? JSON.stringify({ migrated: true, queue: config.queue.kind, managed: places })
-        : `up to date: ${['the ledger', ...places.map(describe)].join(', ')}`,
+        : `up to date: ${['the ledger', ...queueOf(config.queue), ...places.map(describe)].join(', ')}`,
     );
     return EXIT.ok;
   },
 });
+
+/** Redis has nothing to bring up to date. */
+function queueOf({ kind }: QueueTarget): string[] {
+  return kind === 'postgres' ? ['the queue'] : [];
+}
 
 function describe({ schema, databaseUrlEnv }: { readonly schema: string; readonly databaseUrlEnv: string }): string {
   return `the managed tables in ${schema} of ${databaseUrlEnv}`;

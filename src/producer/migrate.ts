@@ -67,7 +67,10 @@ async function isManaged(client: pg.Client, { schema }: ManagedSchema, roles: re
 }
 
 async function migrateManaged(target: ManagedSchema, roles: readonly Role[]): Promise<void> {
-  const conflicts = await migrateTables(inSchema(target), (orm) => ensureRoles(orm.em.fork(), target.schema, roles));
+  const ensure = (orm: MikroORM) => ensureRoles(orm.em.fork(), target.schema, roles);
+  const conflicts = await migrateTables(inSchema(target), ensure).catch((cause: unknown) => {
+    throw codeOf(cause) === TABLE_EXISTS ? new ConfigError(describeTaken(target), { cause }) : cause;
+  });
   if (conflicts && conflicts.length > 0) throw new ConfigError(describe(target, conflicts));
 }
 
@@ -99,6 +102,7 @@ export const MIGRATION_LOCK = 7_286_133_011; // any number, the same in every ve
 type Database = Pick<ManagedSchema, 'url' | 'databaseUrlEnv'>;
 
 const INSUFFICIENT_PRIVILEGE = '42501';
+const TABLE_EXISTS = '42P07';
 
 /** One connection for all that is asked of a database. */
 async function connected({ url, databaseUrlEnv }: Database, use: (client: pg.Client) => Promise<void>): Promise<void> {
@@ -148,6 +152,10 @@ async function connect(url: string): Promise<pg.Client> {
   client.on('error', () => {}); // a dropped connection rejects the query in flight; without a listener it would crash
   await client.connect();
   return client;
+}
+
+function describeTaken({ databaseUrlEnv, schema }: ManagedSchema): string {
+  return `the schema ${schema} in the database of ${databaseUrlEnv} has tables roles or user_role that rolecall did not make: let the tenant map them by grants.table, or name another grants.schema`;
 }
 
 function describe(

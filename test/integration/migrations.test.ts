@@ -80,6 +80,24 @@ test('a user who may create nothing can deploy where nothing is to be created', 
   }
 });
 
+test('tables of others by the same names are left alone, and what to do is said', async ({ databaseUrl }) => {
+  await execute(databaseUrl, 'create schema theirs; create table theirs.user_role (id int)');
+  const managed = [{ databaseUrlEnv: 'FLIP_DATABASE_URL', url: databaseUrl, schema: 'theirs' }];
+
+  const refusal = migrate({
+    ledgerUrl: databaseUrl,
+    queue: { kind: 'postgres', url: databaseUrl },
+    managed,
+    roles: [],
+  });
+
+  await expect(refusal).rejects.toMatchObject({
+    name: 'ConfigError',
+    message: expect.stringMatching(/the schema theirs in the database of FLIP_DATABASE_URL .* grants\.table, /),
+  });
+  expect(await execute(databaseUrl, `select to_regclass('theirs.roles') as roles`)).toEqual([{ roles: null }]);
+});
+
 test('a line of the audit trail can be neither changed nor deleted', async ({ databaseUrl }) => {
   await execute(
     databaseUrl,
