@@ -5,7 +5,7 @@ import { openLedger } from '#shared/ledger/ledger.ts';
 import { UsageError, type CommandIo } from '#shared/runtime/command.ts';
 import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
 import { describeSilence, UnreachableError } from '#shared/runtime/wait-until-reachable.ts';
-import { findRuns, type Run } from './gate/gate-counts.ts';
+import { describeNone, findRuns, type Run } from './gate/gate-counts.ts';
 import { inTime } from './gate/in-time.ts';
 import { hasTenant } from './has-tenant.ts';
 import { listSeeds, measureSeeds, type ListedSeed, type SeedFilter } from './list-seeds.ts';
@@ -26,11 +26,12 @@ export async function printStatus(
   io: CommandIo,
 ): Promise<ExitCode> {
   const config = parseLedgerConfig(io.env);
+  const wanted = { name, release: release ?? config.release };
   await using ledger = await openLedger(config.ledger);
   const em = () => ledger.em.fork();
   try {
-    const [run, ...others] = await inTime(findRuns(em(), { name, release: release ?? config.release }));
-    if (run === undefined) return nothing(io, NO_SUCH_RELEASE);
+    const [run, ...others] = await inTime(findRuns(em(), wanted));
+    if (run === undefined) return nothing(io, describeNone(wanted));
     if (others.length > 0) {
       const names = [run, ...others].map((each) => each.name).join(', ');
       throw new UsageError(`several manifests fit: say which by --name (${names})`);
@@ -45,12 +46,10 @@ export async function printStatus(
     return EXIT.ok;
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    if (isNotMigrated(error)) return nothing(io, NO_SUCH_RELEASE);
+    if (isNotMigrated(error)) return nothing(io, describeNone(wanted));
     throw new UnreachableError(describeSilence(error), { cause: error });
   }
 }
-
-const NO_SUCH_RELEASE = 'no such release in this ledger';
 
 function nothing(io: CommandIo, why: string): ExitCode {
   io.say(why);

@@ -6,7 +6,7 @@ import { askQueue, openQueue } from '#shared/queue/open-queue.ts';
 import type { CommandIo } from '#shared/runtime/command.ts';
 import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
 import { unreachable } from '#shared/runtime/wait-until-reachable.ts';
-import { findRuns } from './gate/gate-counts.ts';
+import { describeNone, findRuns } from './gate/gate-counts.ts';
 import { inTime } from './gate/in-time.ts';
 import { hasTenant } from './has-tenant.ts';
 import { parseReplayConfig } from './ops-config.ts';
@@ -31,6 +31,10 @@ export async function replayBlocked(
     return isNotMigrated(error) ? [] : ledgerLost(error);
   });
   const runs = found.map(({ run }) => run);
+  if (runs.length === 0) {
+    say(describeNone({ name, release }));
+    return EXIT.notSettled;
+  }
   if (tenant !== undefined && !(await inTime(hasTenant(ledger.em.fork(), runs, tenant)).catch(ledgerLost))) {
     say(`no seeds of the tenant ${tenant}`);
     return EXIT.notSettled;
@@ -42,7 +46,6 @@ export async function replayBlocked(
   return EXIT.ok;
 
   async function replay(ids: readonly RunId[]): Promise<Replayed> {
-    if (ids.length === 0) return { replayed: 0, readded: 0 };
     await using queue = openQueue(config.queue);
     try {
       await askQueue(queue); // first, so that nothing changes while it is away

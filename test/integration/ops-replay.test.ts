@@ -113,7 +113,7 @@ databaseTest('a replay takes the seeds that are meant, and no others', async ({ 
   const only = (options: Record<string, unknown>) => replay(onPostgres(databaseUrl), databaseUrl, options);
 
   expect(await only({ tenant: 'north', reason: 'access-denied' })).toMatchObject({ code: 0, replayed: 0 });
-  expect(await only({ name: 'other', all: true })).toMatchObject({ code: 0, replayed: 0 });
+  expect(await only({ tenant: 'south', reason: 'email-unverified' })).toMatchObject({ code: 0, replayed: 0 });
   expect(await only({ tenant: 'north', email: ' ANN@example.ORG ' })).toMatchObject({ replayed: 1 });
   expect(await statesOf(ledger, run)).toEqual(['pending', 'blocked', 'blocked', 'retrying']);
   expect(await only({ reason: 'email-unverified' })).toMatchObject({ replayed: 1 });
@@ -166,8 +166,26 @@ databaseTest('a tenant that no current run has is said, and is no success', asyn
   await recordedRun(ledger, { seeds: [{ tenant: 'flip', ...BLOCKED }] });
   expect([await ofTenant('left'), await ofTenant('flpi'), await ofTenant('flip')]).toEqual([4, 4, 0]);
 
-  expect(said).toEqual(['flip', 'left', 'flpi'].map((tenant) => `no seeds of the tenant ${tenant}`));
+  const ofTenants = ['left', 'flpi'].map((tenant) => `no seeds of the tenant ${tenant}`);
+  expect(said).toEqual(['no current release in this ledger', ...ofTenants]);
 });
+
+databaseTest(
+  'a release or a manifest that nobody produced is said, and is no success',
+  async ({ ledger, databaseUrl }) => {
+    await recordedRun(ledger, { seeds: [BLOCKED] });
+    const said: string[] = [];
+    const of = (options: object) =>
+      replayCommand.run(
+        { all: true, ...options },
+        { ...io({ DATABASE_URL: databaseUrl }, []), say: (text) => said.push(text) },
+      );
+
+    expect([await of({ release: 'nope' }), await of({ name: 'nope' })]).toEqual([4, 4]);
+
+    expect(said).toEqual(['no release nope in this ledger', 'no current release of nope in this ledger']);
+  },
+);
 
 databaseTest.for([{}, { name: 'flip' }, { all: true, tenant: 'flip' }, { reason: 'no-such-reason' }, { email: 'x' }])(
   'a replay of %o is refused: which seeds is not clear',

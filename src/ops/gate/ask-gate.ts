@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { ManifestName } from '#shared/contract/ids.ts';
 import { isNotMigrated } from '#shared/ledger/applied-migrations.ts';
 import { describeSilence } from '#shared/runtime/wait-until-reachable.ts';
-import { countSeeds, findRuns, type GateQuery } from './gate-counts.ts';
+import { countSeeds, describeNone, findRuns, type GateQuery } from './gate-counts.ts';
 import { evaluateGate, unknownGate, type Gate } from './gate.ts';
 import { inTime } from './in-time.ts';
 import { nameRemedies } from './name-remedies.ts';
@@ -28,14 +28,9 @@ export async function askGate(em: EntityManager, query: GateQuery): Promise<Gate
 
 async function ask(em: EntityManager, query: GateQuery): Promise<GateAnswer> {
   const [run, ...others] = await findRuns(em, query);
-  if (run === undefined) return { kind: 'known', gate: unknownGate(nothingSuch(query), query.release) };
+  if (run === undefined) return { kind: 'known', gate: unknownGate(describeNone(query), query.release) };
   if (others.length > 0) return { kind: 'ambiguous', names: [run, ...others].map(({ name }) => name) };
   const gate = await nameRemedies(em, evaluateGate(await countSeeds(em, run, query.tenant)));
   const missing = gate.state === 'unknown' && query.tenant !== undefined;
   return { kind: 'known', gate: missing ? { ...gate, problem: `no seeds of the tenant ${query.tenant}` } : gate };
-}
-
-function nothingSuch({ name, release }: GateQuery): string {
-  const what = release === undefined ? 'no current release' : `no release ${release}`;
-  return name === undefined ? `${what} in this ledger` : `${what} of ${name} in this ledger`;
 }

@@ -40,6 +40,12 @@ export async function findRuns(em: EntityManager, { name, release }: Omit<GateQu
     order by name, run desc`);
 }
 
+/** For people: there is no such run. */
+export function describeNone({ name, release }: Omit<GateQuery, 'tenant'>): string {
+  const what = release === undefined ? 'no current release' : `no release ${release}`;
+  return name === undefined ? `${what} in this ledger` : `${what} of ${name} in this ledger`;
+}
+
 /**
  * What the gate is made of, in one statement, so that all of it is of one moment. Every starting pod asks it again and
  * again: of a run it reads the tally and a handful of entries of `seed_gate_idx`, however many seeds there are.
