@@ -49,12 +49,10 @@ export function whole({ from, to, byDefault }: { from: number; to: number; byDef
     .default(byDefault);
 }
 
-export const PostgresUrl = z
-  .string()
-  .refine(
-    (url) => /^postgres(?:ql)?:$/.test(URL.parse(url)?.protocol ?? ''),
-    'expected postgres://user:password@host:port/database',
-  );
+export const PostgresUrl = z.string().refine((url) => {
+  const { protocol = '', pathname = '' } = URL.parse(url) ?? {};
+  return /^postgres(?:ql)?:$/.test(protocol) && /^\/./.test(pathname);
+}, 'expected postgres://user:password@host:port/database, with special characters of the password as %23');
 
 export const LogLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info');
 export type LogLevel = z.infer<typeof LogLevel>;
