@@ -49,6 +49,7 @@ export async function startOpsApp({ config, log, live = {}, ready = {}, ...deps 
     await waitForSchema(ledger, {
       queueSchemaVersion: queueSchemaVersion(config.queue),
       boundMs: SCHEMA_BOUND_MS,
+      waiting: (problem) => log.info({ problem }, 'waiting'),
       ...signal,
     });
   }

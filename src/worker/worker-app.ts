@@ -97,6 +97,7 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     queueSchemaVersion: queueSchemaVersion(config.queue),
     alsoMissing: missingRights,
     boundMs: SCHEMA_BOUND_MS,
+    waiting: (problem) => log.info({ problem }, 'waiting'),
     ...(signal && { signal }),
   });
   const clients = opened.use(createCognitoClients(config));

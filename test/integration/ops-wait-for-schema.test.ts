@@ -1,5 +1,5 @@
 import { sql } from '@mikro-orm/postgresql';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { openLedger } from '#shared/ledger/ledger.ts';
 import { waitForSchema } from '#shared/ledger/wait-for-schema.ts';
 import { queueSchemaVersion } from '#shared/queue/open-queue.ts';
@@ -13,13 +13,16 @@ test('a migrated database is taken at once', async ({ ledger }) => {
   await expect(waitForSchema(ledger, { queueSchemaVersion: version, boundMs: 5_000 })).resolves.toBeUndefined();
 });
 
-test('who starts before the producer waits for its migrations', async ({ ledger }) => {
+test('who starts before the producer waits for its migrations, and says so once', async ({ ledger }) => {
   await ledger.em.execute(sql`alter schema rolecall rename to not_yet`);
-  const waiting = waitForSchema(ledger, { queueSchemaVersion: version, boundMs: 30_000 });
+  const told = vi.fn<(problem: string) => void>();
+  const waiting = waitForSchema(ledger, { queueSchemaVersion: version, boundMs: 30_000, waiting: told });
+  await vi.waitFor(() => expect(told).toHaveBeenCalled());
 
   await ledger.em.execute(sql`alter schema not_yet rename to rolecall`);
 
   await expect(waiting).resolves.toBeUndefined();
+  expect(told.mock.calls).toEqual([[expect.stringContaining('rolecall migrate')]]);
 });
 
 test.for<[what: string, statement: string]>([

@@ -10,6 +10,8 @@ export interface SchemaWait {
   alsoMissing?(ask: Ask): Promise<string | null>;
   /** How long to go on asking. */
   readonly boundMs: number;
+  /** For what it waits; told when it begins to. */
+  waiting?(problem: string): void;
   readonly signal?: AbortSignal;
 }
 
@@ -21,11 +23,15 @@ const POLL_MS = 500;
  * only the producer may migrate. Rejects with `UnreachableError` when the bound is over; an abort rejects with its reason.
  */
 export async function waitForSchema(ledger: Ledger, wait: SchemaWait) {
-  const { queueSchemaVersion, alsoMissing, boundMs, signal } = wait;
+  const { queueSchemaVersion, alsoMissing, boundMs, waiting, signal } = wait;
   const askLedger: Ask = (text) => ledger.em.fork().execute(text);
+  let told: string | null = null;
   const check = async () => {
     const problem = (await schemaProblem(askLedger, queueSchemaVersion)) ?? (await alsoMissing?.(askLedger)) ?? null;
-    if (problem !== null) throw new UnreachableError(problem);
+    if (problem === null) return;
+    if (problem !== told) waiting?.(problem);
+    told = problem;
+    throw new UnreachableError(problem);
   };
   try {
     await pRetry(check, {
