@@ -35,9 +35,13 @@ const MARKED = `${FIRST_SHAPE};
   create view flip.user_role as select id, user_id, role_id from flip.kept where deleted_at is null`;
 
 /** A trigger of the application on `flip.user_role`, in PL/pgSQL. */
-const trigger = (shape: string, when: string, body: string) => `${shape};
+const trigger = (shape: string, when: string, body: string, { deferred = false } = {}) => `${shape};
   create function flip.f() returns trigger language plpgsql as $f$ begin ${body} end $f$;
-  create trigger t ${when} on flip.user_role for each row execute function flip.f()`;
+  create ${deferred ? 'constraint' : ''} trigger t ${when} on flip.user_role
+    ${deferred ? 'deferrable initially deferred' : ''} for each row execute function flip.f()`;
+
+/** A role that somebody gets takes away the others. */
+const ONE_ROLE = 'delete from flip.user_role where user_id = new.user_id and id <> new.id; return null;';
 
 interface Case {
   readonly shape: string;
@@ -139,6 +143,32 @@ test.for<[what: string, given: Case, reason: string]>([
     'grants-refused',
   ],
   [
+    'deletes it at the commit',
+    {
+      shape: trigger(FIRST_SHAPE, 'after insert', 'delete from flip.user_role where id = new.id; return null;', {
+        deferred: true,
+      }),
+    },
+    'grants-refused',
+  ],
+  [
+    'deletes the one outside of a scope when one within comes',
+    {
+      shape: trigger(LATER_SHAPE, 'after insert', ONE_ROLE),
+      table: LATER_TABLE,
+      roles: ['admin', { role: 'researcher', scope: TRUST }],
+    },
+    'grants-refused',
+  ],
+  [
+    'is a view that would not show it',
+    {
+      shape: `${FIRST_SHAPE}; alter table flip.user_role rename to kept; alter table flip.kept add deleted_at timestamptz default now();
+        create view flip.user_role as select id, user_id, role_id from flip.kept where deleted_at is null with check option`,
+    },
+    'grants-refused',
+  ],
+  [
     'lets in one of two roles of a beginner',
     {
       shape: trigger(
@@ -210,6 +240,21 @@ test.for<[what: string, given: Case, reason: string]>([
 
   expect(await rowsOf(databaseUrl)).toEqual([]);
   expect(await auditOf(databaseUrl)).toEqual([]);
+});
+
+test('a table whose trigger takes away what was held blocks the seed, and what was held stays', async ({
+  cognito,
+  env,
+  databaseUrl,
+}) => {
+  const held = `insert into flip.user_role values (gen_random_uuid(), '${SUB}', '${ADMIN}')`;
+  await execute(databaseUrl, trigger(`${FIRST_SHAPE}; ${held}`, 'after insert', ONE_ROLE));
+  await produceCase({ shape: '', roles: ['admin', 'researcher'] }, cognito.url, env);
+  await using granter = await openGranter(databaseUrl);
+
+  expect(tally(await granter.grant())).toEqual({ 'blocked: grants-refused': 1 });
+
+  expect(await rowsOf(databaseUrl)).toEqual([{ user_id: SUB, role_id: ADMIN }]);
 });
 
 test('bootstrap finds the role that is held in a scope whose text has capitals', async ({

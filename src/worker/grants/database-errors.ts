@@ -22,9 +22,11 @@ export const REASON_BY_SQLSTATE = {
   '42P10': 'grants-table-missing', // no unique constraint that fits: not the tables that rolecall migrates
   '0A': 'grants-refused', // the table has a rule, say
   '55000': 'grants-refused', // it is a view that takes no rows
+  '21': 'grants-refused', // a trigger changes a row twice, say
   '22': 'grants-refused',
   '23': 'grants-refused',
   '42': 'grants-refused',
+  '44': 'grants-refused', // it is a view that would not show the row
   P0: 'grants-refused', // a trigger raised
 } as const satisfies Record<string, Reason>;
 

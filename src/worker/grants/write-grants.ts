@@ -21,15 +21,34 @@ export async function writeGrants(
   const rows = wanted.flatMap(rowsOf);
   await lockGrants(tx, layout, rows);
   const made: MadeGrant[] = [];
-  for (const scoped of [false, true]) {
-    const group = rows.filter(({ scope }) => (scope !== null) === scoped);
-    if (group.length === 0) continue;
+  const doubtful: GrantRow[] = [];
+  for (const [scoped, group] of byScope(rows)) {
     const written = await writeGroup(tx, layout, group, scoped);
-    if (written === null) return notHeld(layout);
-    made.push(...written);
+    made.push(...written.made);
+    doubtful.push(...written.doubtful);
   }
   if (layout.isDeferred) await tx.execute(sql`set constraints all immediate`); // a commit could not tell whose fault it is
-  return { kind: 'written', made };
+  // Last: what one row sets off may take away another, also one that was held before.
+  return (await areHeld(tx, layout, doubtful)) ? { kind: 'written', made } : notHeld(layout);
+}
+
+/** Grants within a scope, and those without: unique indexes tell the two apart. */
+function byScope(rows: readonly GrantRow[]): [scoped: boolean, group: GrantRow[]][] {
+  return [...Map.groupBy(rows, ({ scope }) => scope !== null)].toSorted(
+    ([left], [right]) => Number(left) - Number(right),
+  );
+}
+
+async function areHeld(tx: EntityManager, layout: TableLayout, rows: readonly GrantRow[]): Promise<boolean> {
+  for (const [scoped, group] of byScope(rows)) {
+    const [{ missing } = { missing: true }] = await tx.execute<{ missing: boolean }[]>(sql`
+      select exists (
+        select from ${asTable(group)} wanted
+        where not exists (select from ${raw(layout.table)} held where ${isGrant(layout, scoped)})
+      ) as missing`);
+    if (missing) return false;
+  }
+  return true;
 }
 
 function notHeld({ table }: TableLayout): GrantsFailed {
@@ -37,13 +56,18 @@ function notHeld({ table }: TableLayout): GrantsFailed {
   return { kind: 'failed', reason: 'grants-refused', cause: 'the grant is not held afterwards', fix };
 }
 
-/** Grants that are all within a scope, or all without: unique indexes tell the two apart. `null`: one is not held. */
+interface GroupWritten {
+  readonly made: MadeGrant[];
+  /** What may not be held, although it should be by now. */
+  readonly doubtful: GrantRow[];
+}
+
 async function writeGroup(
   tx: EntityManager,
   layout: TableLayout,
   group: readonly GrantRow[],
   scoped: boolean,
-): Promise<MadeGrant[] | null> {
+): Promise<GroupWritten> {
   const { table, role, scope, id } = layout;
   const target = scoped ? layout.arbiters.scoped : layout.arbiters.unscoped;
   const isThis = isGrant(layout, scoped);
@@ -65,17 +89,12 @@ async function writeGroup(
            ${scope === null ? sql`null` : sql`${cast('scope', scope)}::text`} as scope, wanted.lacking,
            held.${raw(role.name)} is not null as added, not wanted.lacking and ${mine} as mine
     from wanted left join (select * from added) held on ${isThis}`);
-  const lacking = rows.filter((row) => row.lacking);
-  const isSure = layout.isPlain && lacking.every(({ added }) => added);
-  if (!isSure && lacking.length > 0) {
-    const [{ missing } = { missing: true }] = await tx.execute<{ missing: boolean }[]>(sql`
-      select exists (
-        select from ${asTable(lacking.flatMap(({ at }) => group[at] ?? []))} wanted
-        where not exists (select from ${raw(table)} held where ${isThis})
-      ) as missing`);
-    if (missing) return null;
-  }
-  return rows.filter(({ added, mine: isMine }) => added || isMine).map(toMadeGrant);
+  const isInDoubt = ({ at, lacking, added }: WrittenRow) =>
+    layout.isPlain ? lacking && !added : lacking || group[at]?.anyRole === false;
+  return {
+    made: rows.filter(({ added, mine: isMine }) => added || isMine).map(toMadeGrant),
+    doubtful: rows.filter(isInDoubt).flatMap(({ at }) => group[at] ?? []),
+  };
 }
 
 interface WrittenRow extends Omit<MadeGrant, 'seedId'> {
