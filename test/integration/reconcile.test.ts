@@ -1,4 +1,6 @@
+import { Redis } from 'ioredis';
 import { expect } from 'vitest';
+import { QUEUE_PREFIX, SEED_QUEUE } from '#shared/contract/seed-job.ts';
 import type { SeedQueue } from '#shared/queue/open-queue.ts';
 import { reconcile } from '../../src/worker/upkeep/reconcile.ts';
 import { completedJobs, failedJobs as failJobs } from '../support/failed-jobs.ts';
@@ -28,6 +30,22 @@ describeOnBothPlatforms('the reconciler', (queueTest) => {
     expect(await queue.getJobCounts('prioritized')).toEqual({ prioritized: 1 });
     expect(await reconcile(ledger.em.fork(), queue)).toEqual({ added: 0, retried: 0 });
   });
+
+  queueTest(
+    'adds a job anew of which Redis kept a part',
+    async ({ produce, ledger, queue, redisUrl, databaseUrl, skip }) => {
+      if (redisUrl === undefined) return skip();
+      await produce(sketch, 'v1');
+      const client = new Redis(redisUrl);
+      await client.del(`${QUEUE_PREFIX}:${SEED_QUEUE}:prioritized`);
+      client.disconnect();
+      await age(databaseUrl);
+
+      expect(await reconcile(ledger.em.fork(), queue)).toEqual({ added: 1, retried: 0 });
+
+      expect(await queue.getJobCounts('prioritized')).toEqual({ prioritized: 1 });
+    },
+  );
 
   queueTest(
     'retries a job that failed although its seed has no verdict',

@@ -33,7 +33,8 @@ export async function reconcile(em: EntityManager, queue: SeedQueue): Promise<Re
     for await (const page of unsettledPages(tx)) {
       const { failed, completed, unknown } = await withoutJobThatRuns(tx, queue, page);
       for (const seed of failed) retried += await retryFailed(queue, seed);
-      for (const seed of completed) await queue.remove(seedJobId(seed)); // frees its id, so that it can be added again
+      // Frees its id, so that it can be added again. Of one that is gone, Redis may still have a part.
+      for (const seed of [...completed, ...unknown]) await queue.remove(seedJobId(seed));
       retried += await addJobs(queue, completed);
       added += await addJobs(queue, unknown);
     }
