@@ -40,7 +40,7 @@ const DEADLOCK_DETECTED = '40P01';
 
 async function recordOnce(em: EntityManager, wanted: RunToRecord): Promise<RecordedRun> {
   const { name } = wanted.manifest;
-  return em.transactional(async (tx) => {
+  const record = async (tx: EntityManager): Promise<RecordedRun> => {
     await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`rolecall produce ${name}`}, 0))`);
     const current = await findCurrent(tx, wanted);
     if (current !== null) return { run: current.run, seeds: current.seeds, recorded: false, superseded: 0 };
@@ -50,7 +50,9 @@ async function recordOnce(em: EntityManager, wanted: RunToRecord): Promise<Recor
     await insertTenants(tx, run, wanted.manifest);
     for (const chunk of chunksOf(planSeeds(wanted.manifest))) await insertSeeds(tx, run, chunk);
     return { run, recorded: true, seeds, superseded };
-  });
+  };
+  // What comes after the lock must see what was committed before it, whatever the database's default is.
+  return em.transactional(record, { isolationLevel: 'read committed' });
 }
 
 async function findCurrent(tx: EntityManager, { manifest, digest, release }: RunToRecord) {

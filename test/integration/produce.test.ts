@@ -216,6 +216,21 @@ test.concurrent('a Redis without a database of that number is told, and nothing 
   expect(await runsIn(databaseUrl)).toEqual([]);
 });
 
+test('replicas that boot together agree on one run, whatever the isolation of the database is', async ({
+  produce,
+  databaseUrl,
+}) => {
+  const isolation = `set default_transaction_isolation = ''repeatable read''`;
+  await execute(
+    databaseUrl,
+    `do $$ begin execute format('alter database %I ${isolation}', current_database()); end $$`,
+  );
+
+  const produced = await Promise.all(Array.from({ length: 6 }, () => produce(flip('ada@example.org'), 'v1')));
+
+  expect(produced.filter(({ recorded }) => recorded)).toHaveLength(1);
+});
+
 test('every seed is recorded with its own roles, whoever else holds the same', async ({ produce, databaseUrl }) => {
   const seeds = [
     { email: 'ada@example.org', roles: ['admin'] },

@@ -24,15 +24,27 @@ const SILENCE = `select pg_advisory_lock_shared(hashtext('bullmq:evnotify:${SEED
 /** What BullMQ asks PostgreSQL with, in place of a pool of its own, so that its statements are prepared. The caller ends it. */
 export function openQueuePool({ url, max, silent = false }: QueuePoolOptions): PgPool {
   const pool = new Pool({
-    connectionString: url,
+    ...inSchema(url),
     max,
     connectionTimeoutMillis: 5_000,
     keepAlive: true, // or BullMQ polls every ten seconds, for fear that its LISTEN was lost without a word
     application_name: 'rolecall-queue',
-    options: `-c search_path=${DEFAULT_SCHEMA}`, // as BullMQ's own pools have it
     ...(silent && { onConnect: async (client) => void (await client.query(SILENCE)) }),
   });
   const run = prepareStatements(pool, { prefix: 'bullmq', most: MOST_PREPARED });
   const query = (text: string, values: readonly unknown[] = []) => run({ text, values });
   return Object.assign(pool, { query }) as unknown as PgPool; // as any real one is, but for overloads that TypeScript cannot match
+}
+
+/**
+ * The schema is as BullMQ's own pools have it, and its functions count on READ COMMITTED, whatever the database's default is. The URL
+ * may have options too, and to the driver those are all there are.
+ */
+function inSchema(url: string): { readonly connectionString: string; readonly options: string } {
+  const ours = `-c search_path=${DEFAULT_SCHEMA} -c default_transaction_isolation=read\\ committed`;
+  const parsed = new URL(url);
+  const theirs = parsed.searchParams.get('options');
+  if (theirs === null) return { connectionString: url, options: ours };
+  parsed.searchParams.delete('options');
+  return { connectionString: parsed.href, options: `${theirs} ${ours}` };
 }
