@@ -172,8 +172,6 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const live = { consumption: consumption.problem };
   const url = deps.metrics === undefined ? await serveProbes() : null;
 
-  opened.defer(() => stopConsuming(worker, config.shutdownTimeoutMs));
-  startConsuming(worker, log);
   const periodically = (everyMs: number, what: string, work: (signal: AbortSignal) => Promise<void>) =>
     opened.use(startPeriodic({ pauseMs: () => everyMs, work, failed: failedRound(what) }));
   periodically(WALK_ON_EVERY_MS, 'walking through pools', () => walks.goOn());
@@ -193,6 +191,8 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     await seen.prune();
     await walkBook.prune();
   });
+  opened.defer(() => stopConsuming(worker, config.shutdownTimeoutMs)); // first of all: a round may take its time to end
+  startConsuming(worker, log);
   log.info({ concurrency: config.concurrency, queue: config.queue.kind }, 'consuming');
 
   const owned = opened.move(); // from here on the caller owns it all

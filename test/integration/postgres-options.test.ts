@@ -13,3 +13,8 @@ test('a URL that requires TLS is not connected to in the clear', async ({ databa
     await expect(em.fork().execute(sql`select 1`)).rejects.toThrow('does not support SSL');
   }
 });
+
+test('a process that freezes in a transaction lets go of its locks within the minute', async ({ ledger }) => {
+  const [limit] = await ledger.em.execute(sql`select current_setting('idle_in_transaction_session_timeout') as limit`);
+  expect(limit).toEqual({ limit: '45s' });
+});

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { connectRedis } from '#shared/queue/open-queue.ts';
+import { connectRedis, openQueue } from '#shared/queue/open-queue.ts';
 import { RedisUrl, type QueueTarget } from '#shared/queue/queue-target.ts';
 import { classifySlotError } from '../../src/worker/pacing/slot-errors.ts';
 import { startFakeRedis, type Answer } from '../support/fake-redis.ts';
@@ -62,6 +62,13 @@ describe.concurrent('a Redis that cannot be asked is no verdict on a seed:', () 
     expect(failed).toBeInstanceOf(Error);
     expect(classifySlotError(failed)).toBe('queue-unavailable');
   });
+});
+
+test.concurrent('a Redis that falls silent fails what is asked of the queue, and holds it up no longer', async () => {
+  await using server = await startFakeRedis(() => null);
+  await using queue = openQueue(RedisUrl.parse(`redis://127.0.0.1:${server.port}`));
+
+  await expect(queue.getJob('any')).rejects.toThrow('Command timed out');
 });
 
 test('a bug in a script of ours is one, also in the words of 6.2', async () => {

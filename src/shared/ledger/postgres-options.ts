@@ -4,6 +4,7 @@ import { releaseLostClients } from './release-lost-clients.ts';
 const TIMEOUTS = {
   connectionTimeoutMillis: 5_000,
   statement_timeout: 30_000,
+  idle_in_transaction_session_timeout: 45_000, // a process that freezes, or vanishes, lets go of its locks
   query_timeout: 35_000, // also when the server is gone without a word
   keepAlive: true,
   application_name: 'rolecall',
