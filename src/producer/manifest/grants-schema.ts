@@ -25,7 +25,7 @@ const Text = z
   .trim()
   .min(1)
   .max(200)
-  .refine((text) => !/\p{Cc}/u.test(text));
+  .refine((text) => !/[\p{Cc}\p{Cs}]/u.test(text));
 
 export const ColumnValue = z.union([Text, z.int().transform(String)], {
   error: 'expected a text of 1 to 200 characters, without control characters, or a whole number',

@@ -10,8 +10,9 @@ export const RoleKey = z
   .string()
   .regex(/^[A-Za-z0-9][\w.-]{0,62}$/, 'expected 1 to 63 of letters, digits, ".", "_", "-" as the key of a role');
 
-const NO_NUL = 'expected a text without the character NUL, which PostgreSQL does not take';
-const PostgresText = z.string().refine((text) => !text.includes('\0'), NO_NUL);
+const NOT_TAKEN =
+  'expected a text without the character NUL and without half of a surrogate pair, which PostgreSQL does not take';
+const PostgresText = z.string().refine((text) => !text.includes('\0') && text.isWellFormed(), NOT_TAKEN);
 
 export const RoleEntry = z
   .strictObject({

@@ -59,6 +59,7 @@ export const Email = z
   .trim()
   .max(246, 'an email has at most 246 characters')
   .regex(/^[^\s"\\@\p{Cc}]+@[^\s"\\@\p{Cc}]+$/u, 'expected an email address, like name@example.org')
+  .refine((email) => email.isWellFormed(), 'expected an email address without half of a surrogate pair')
   .brand<'Email'>();
 export type Email = z.infer<typeof Email>;
 

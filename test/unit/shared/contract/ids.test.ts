@@ -9,6 +9,7 @@ test.for([
   ['a backslash, which would escape the quote', 'ada\\@example.org'],
   ['a line break in it', 'ada@example.org\nx@example.org'],
   ['a NUL', 'ada\0@example.org'],
+  ['half of a surrogate pair', 'ad\ud800a@example.org'],
   ['an escape character', 'ada\u001b[2J@example.org'],
   ['a space', 'ada lovelace@example.org'],
   ['two @', 'ada@x@example.org'],
