@@ -12,6 +12,7 @@ import { parseOpsConfig } from '../../src/ops/ops-config.ts';
 import { startOpsApp, type OpsAppDeps } from '../../src/ops/ops-app.ts';
 import { freePort } from '../../demo/free-port.ts';
 import { databaseTest } from '../support/database.ts';
+import { startFakeRedis } from '../support/fake-redis.ts';
 import { failedJobs, jobStates, toQueue } from '../support/failed-jobs.ts';
 import { describeOnBothQueues } from '../support/queue.ts';
 import { recordedRun, times } from '../support/recorded-run.ts';
@@ -362,6 +363,31 @@ databaseTest('Redis may be away: the gate answers, and readiness says so', async
   expect([gate.status, live.status, ready.status]).toEqual([200, 200, 503]);
   expect(await ready.json()).toEqual({ ok: false, problems: { queue: 'does not answer' } });
 });
+
+databaseTest(
+  'the board does not wait for a Redis that hangs, and says that a retry may still come',
+  async ({ databaseUrl }) => {
+    await using redis = await startFakeRedis(() => null);
+    await using ops = await start({ databaseUrl, env: { REDIS_URL: `redis://127.0.0.1:${redis.port}` } });
+    const asked: [method: string, path: string][] = [
+      ['GET', 'queues'],
+      ['GET', 'redis/stats'],
+      ['GET', 'queues/rolecall/1'],
+      ['PUT', 'queues/rolecall/1/retry'],
+      ['PUT', 'queues/rolecall/retry/failed'],
+    ];
+
+    const answers = await Promise.all(
+      asked.map(async ([method, path]) => {
+        const answer = await ops.ask(`/board/api/${path}`, { method, signal: AbortSignal.timeout(8_000) });
+        return [answer.status, await answer.json()];
+      }),
+    );
+
+    const error = 'the queue does not answer in time; look again before you repeat what you did';
+    expect(answers).toEqual(asked.map(() => [503, { error }]));
+  },
+);
 
 databaseTest('checks of other parts of the process are asked too', async ({ databaseUrl }) => {
   await using ops = await start({

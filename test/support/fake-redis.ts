@@ -23,8 +23,10 @@ export async function startFakeRedis(answer: Answer | 'hangUp'): Promise<FakeRed
     if (answer === 'hangUp') return void socket.destroy();
     sockets.add(socket);
     const connection = connections;
+    let hangs = false; // answers come in order, so one that does not come holds up all others
     onCommands(socket, (command) => {
-      const said = greeting(command, port) ?? answer({ connection, port });
+      const said = hangs ? null : (greeting(command, port) ?? answer({ connection, port }));
+      hangs = said === null;
       if (said !== null && socket.writable) socket.write(said);
     });
   });

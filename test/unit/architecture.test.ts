@@ -28,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'worker/grants': ['shared/contract', 'shared/ledger'],
   ops: ['ops', 'shared'],
   'ops/gate': ['shared/contract', 'shared/ledger', 'shared/runtime'],
-  'ops/board': ['shared/contract', 'shared/queue', 'shared/runtime'],
+  'ops/board': ['ops/gate', 'shared/contract', 'shared/queue', 'shared/runtime'],
   'ops/page': ['ops/gate', 'ops/board', 'shared/contract', 'shared/ledger', 'shared/runtime'],
   'shared/contract': [],
   'shared/config': [],

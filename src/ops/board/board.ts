@@ -5,6 +5,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SeedJob } from '#shared/contract/seed-job.ts';
 import type { SeedQueue } from '#shared/queue/open-queue.ts';
 import { redact } from '#shared/runtime/logger.ts';
+import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
+import { inTime } from '../gate/in-time.ts';
 import { isCrossSite, isLoggedIn, isLoopbackName, type BoardAccess } from './board-access.ts';
 import { isAllowed } from './board-guard.ts';
 
@@ -18,7 +20,7 @@ type MountedAccess = Exclude<BoardAccess, { kind: 'none' }>;
  * before everything it serves, its pages and files included.
  */
 export function mountBoard(server: FastifyInstance, queue: SeedQueue, access: MountedAccess): void {
-  const adapter = new FastifyAdapter().setBasePath(BOARD_PATH);
+  const adapter = impatient(new FastifyAdapter().setBasePath(BOARD_PATH));
   const seeds = new BullMQAdapter(queue, {
     readOnlyMode: access.mode === 'read',
     description: 'One job per seed. A failed job is a blocked seed: mend its cause, then retry it.',
@@ -51,6 +53,29 @@ export function mountBoard(server: FastifyInstance, queue: SeedQueue, access: Mo
     { prefix: BOARD_PATH },
   );
 }
+
+/**
+ * On their own the handlers wait for the queue for as long as it takes, and whoever looks on waits with them. They are
+ * bounded below the server, so that one which ends late finds nobody to answer twice.
+ */
+function impatient(adapter: FastifyAdapter): FastifyAdapter {
+  const setApiRoutes = adapter.setApiRoutes.bind(adapter);
+  adapter.setApiRoutes = (routes) =>
+    setApiRoutes(routes.map((route) => ({ ...route, handler: (request) => answerInTime(route.handler(request)) })));
+  return adapter;
+}
+
+/** Nothing is taken back: a queue that wakes up does what it was sent, so a retry may still come. */
+async function answerInTime<Answer>(answer: Answer | Promise<Answer>) {
+  try {
+    return await inTime(Promise.resolve(answer));
+  } catch (error) {
+    if (codeOf(error) !== 'ETIMEDOUT') throw error;
+    return { status: 503 as 500, body: { error: LATE } }; // its types know no 503, its server sends any status
+  }
+}
+
+const LATE = 'the queue does not answer in time; look again before you repeat what you did';
 
 /** All jobs have the name of the queue; people look for a tenant and a person. */
 function titleOf(payload: unknown): string {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A probe of Kubernetes gives up after seconds, and so does a person: a database that hangs is a database that is away. */
+/** A probe of Kubernetes gives up after seconds, and so does a person: what hangs is away. */
 export const ANSWER_WITHIN_MS = 5_000;
 
-/** Rejects when the ledger takes too long. The driver's own time-outs release the connection later. */
+/** Rejects when the ledger or the queue takes too long. What was asked goes on: a driver's own time-outs end it later. */
 export async function inTime<Answer>(answer: Promise<Answer>, boundMs = ANSWER_WITHIN_MS): Promise<Answer> {
   const answered = new AbortController();
   const late = sleep(boundMs, undefined, { signal: answered.signal, ref: false }).then(() => {
