@@ -91,6 +91,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     deliver(response, answer, { ...misfortune, delayMs: misfortune.delayMs + latencyMs });
   }
 
+  // Before it listens, so that a pool which is wrong leaves no server behind.
+  for (const pool of options.pools ?? []) pools.set(pool.id, createPool(pool, now));
   const { host = '127.0.0.1' } = options;
   server.listen(options.port ?? 0, host);
   await once(server, 'listening');
@@ -122,7 +124,6 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       await once(server, 'close');
     },
   };
-  for (const pool of options.pools ?? []) emulator.addPool(pool);
   return emulator;
 }
 

@@ -1,7 +1,10 @@
 /* oxlint-disable vitest/no-standalone-expect -- the rule does not know a `test` that was extended */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   AdminGetUserCommand,
   CognitoIdentityProviderClient,
@@ -13,8 +16,10 @@ import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { test as base, describe, expect, onTestFinished, vi } from 'vitest';
+import type { Env } from '#shared/config/env.ts';
 import { startEmulator, type Emulator, type Fault } from '../../demo/cognito/emulator.ts';
 import { syntheticEmail } from '../../demo/cognito/synthetic-users.ts';
+import { runCli } from '../support/cli.ts';
 
 const REGION = 'eu-west-2';
 const POOL = 'eu-west-2_Emulated1';
@@ -716,4 +721,37 @@ test('as a process of its own it says where it listens, serves the sample pool, 
   expect(Users).toHaveLength(5);
   child.kill('SIGTERM');
   expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
+const run = (env: Env) => runCli([], { script: 'demo/emulator.ts', env: { PORT: '0', ...env } });
+
+describe('as a process of its own that cannot start it says why in a line, and what to do about it:', () => {
+  test('its port is taken', async ({ emulator }) => {
+    const { exitCode, stderr } = await run({ PORT: `${emulator.port}` });
+
+    expect(exitCode).toBe(5);
+    expect(stderr).toBe(
+      `emulator: cannot listen on 127.0.0.1:${emulator.port} (EADDRINUSE); choose another with HOST and PORT, and name it in userPool.endpoint\n`,
+    );
+  });
+
+  test.for(['abc', '65536', '-1'])('%s is no port', async (PORT) => {
+    const stderr = 'emulator: PORT: expected a whole number from 0 to 65535\n';
+    expect(await run({ PORT })).toMatchObject({ exitCode: 2, stderr });
+  });
+
+  test.for<[why: string, text: string | null, says: string]>([
+    ['there is no such file', null, 'cannot be read (ENOENT)'],
+    ['it is no JSON', 'pools: []', 'is no JSON'],
+    ['it is another JSON', '{}', 'cannot be used (expected an array of pools)'],
+    ['it holds no pool', '[{"id":"x"}]', 'cannot be used (no user pool id: x; like eu-west-2_AbCdEfGhI)'],
+  ])('of the pools, %s', async ([, text, says]) => {
+    const directory = await mkdtemp(join(tmpdir(), 'rolecall-emulator-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const EMULATOR_POOLS = join(directory, 'pools.json');
+    if (text !== null) await writeFile(EMULATOR_POOLS, text);
+
+    const stderr = `emulator: EMULATOR_POOLS: ${EMULATOR_POOLS} ${says}; name a file like demo/pools.json\n`;
+    expect(await run({ EMULATOR_POOLS })).toMatchObject({ exitCode: 2, stderr });
+  });
 });
