@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { Command, CommanderError, Option } from 'commander';
+import { ConfigError } from '#shared/config/env.ts';
 import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
 import { redact } from '#shared/runtime/logger.ts';
 import { stopOnSignals } from '#shared/runtime/stop-signal.ts';
@@ -96,5 +97,6 @@ function explain(error: unknown): ExitCode {
   if (stop.aborted) return EXIT.ok; // stopped while it was starting
   if (!(error instanceof Error)) throw error;
   process.stderr.write(`demo: ${redact(error.message)}\n`);
+  if (error instanceof ConfigError) return EXIT.usage;
   return error.name === 'UnreachableError' ? EXIT.unreachable : EXIT.unexpected;
 }

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { sql } from '@mikro-orm/postgresql';
+import { LogLevel, parseEnv } from '#shared/config/env.ts';
 import { openLedger, type Ledger } from '#shared/ledger/ledger.ts';
 import { createLogger } from '#shared/runtime/logger.ts';
 import { codeOf, UnreachableError } from '#shared/runtime/wait-until-reachable.ts';
@@ -30,6 +31,7 @@ const COGNITO_LATENCY_MS = 150;
 
 /** PostgreSQL, Cognito, then everything that `up` starts. What is there already (DATABASE_URL, REDIS_URL) is used. */
 export async function startDemo({ scenario, env, signal, say }: DemoOptions): Promise<RunningDemo> {
+  const { LOG_LEVEL: level } = parseEnv({ LOG_LEVEL: LogLevel.default('silent') }, env); // before anything is started
   await using opened = new AsyncDisposableStack();
   const databaseUrl = env['DATABASE_URL'] || opened.use(await startEmbeddedPostgres({ prefix: 'rolecall-demo-' })).url;
   if (!env['DATABASE_URL'] && env['REDIS_URL']) await numberRunsAnew(databaseUrl);
@@ -47,7 +49,7 @@ export async function startDemo({ scenario, env, signal, say }: DemoOptions): Pr
     DEMO_COGNITO_URL: emulator.url,
   };
   scenario.prepare(emulator);
-  const log = createLogger(env['LOG_LEVEL'] || 'silent');
+  const log = createLogger(level);
   const up = opened.use(await startOnSomePort({ env: demoEnv, log, signal }));
   const ledger = opened.use(await openLedger({ url: databaseUrl, maxConnections: 2 }));
 

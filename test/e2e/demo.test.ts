@@ -128,6 +128,16 @@ test.concurrent('AWS keys of the shell never reach the emulator, and a mistyped 
   expect(mistyped).toMatchObject({ exitCode: 2, stdout: '' });
 });
 
+test.concurrent('a log level that is none is refused, in rolecall’s words, before anything is started', async ({
+  demo,
+}) => {
+  const { exitCode, stdout, stderr } = await demo('--once', { LOG_LEVEL: 'foo' }).ended;
+
+  expect(exitCode).toBe(2);
+  expect(stderr).toMatch(/^demo: the environment cannot be used:\n {2}LOG_LEVEL: .*"info".*\n$/);
+  expect(stdout).not.toContain('PostgreSQL');
+});
+
 /** The PostgreSQL servers of the demos that use this directory. */
 async function serversIn(temp: string): Promise<number[]> {
   const files = (await readdir(temp)).map((name) => readFile(join(temp, name, 'data', 'postmaster.pid'), 'utf8'));
