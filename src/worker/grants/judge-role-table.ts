@@ -27,12 +27,19 @@ export function judgeRoleTable({ schema, table, id, name }: RoleTable, facts: Ta
     const create = `create table ${from} (${quoted(id)} uuid primary key, ${quoted(name)} text not null unique);`;
     return { absent: [remarkAbsence(`table ${from}`, 'grants.table.roles.table'), create], denied: [], idType: 'uuid' };
   }
-  const columns = [id, name].map((column) => ({ column, facts: facts.columns?.find((each) => each.name === column) }));
+  const columns = Object.entries({ id, name }).map(([key, column]) => {
+    return { key, column, facts: facts.columns?.find((each) => each.name === column) };
+  });
   const idType = columns[0]?.facts?.type ?? 'text';
   if (!facts.schema.usable) return { absent: [], denied: [`grant usage on schema ${quoted(schema)} ${to}`], idType };
   return {
-    absent: columns.flatMap((each) =>
-      each.facts === undefined ? [`alter table ${from} add column ${quoted(each.column)} text;`] : [],
+    absent: columns.flatMap(({ key, column, facts: found }) =>
+      found === undefined
+        ? [
+            remarkAbsence(`column ${quoted(column)}`, `grants.table.roles.${key}`),
+            `alter table ${from} add column ${quoted(column)} text;`,
+          ]
+        : [],
     ),
     denied: columns.some((each) => each.facts?.mayRead === false) ? [`grant select on ${from} ${to}`] : [],
     idType,

@@ -76,7 +76,19 @@ function missing(schema: string, mapping: GrantsTable, facts: TableFacts, roleId
   }
   if (!facts.schema.usable) return [];
   const absent = wanted.filter(({ name }) => find(facts, name) === undefined);
-  return absent.map(({ definition }) => `alter table ${table} add column ${definition};`);
+  if (absent.length === 0) return [];
+  const names = absent.map(({ name }) => name);
+  return [
+    remarkAbsence(`column ${names.map(quoted).join(' or ')}`, keyOf(names, mapping)),
+    ...absent.map(({ definition }) => `alter table ${table} add column ${definition};`),
+  ];
+}
+
+/** Where the manifest says these names. */
+function keyOf(names: readonly string[], { constants }: GrantsTable): string {
+  const ofConstants = names.filter((name) => Object.hasOwn(constants, name));
+  if (ofConstants.length === 0) return 'grants.table.columns';
+  return ofConstants.length === names.length ? 'grants.table.constants' : 'grants.table';
 }
 
 /** What is there, and would refuse every row. */

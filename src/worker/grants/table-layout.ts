@@ -38,8 +38,8 @@ export function quotedTable(schema: string, table: string): string {
 }
 
 /**
- * A misspelt name is likelier than a table that nobody made. It is a comment of SQL, so that the statements behind it can be
- * run as they stand.
+ * A misspelt name is likelier than a table or column that nobody made. It is a comment of SQL, so that the statements
+ * behind it can be run as they stand.
  */
 export function remarkAbsence(what: string, key: string): string {
   return `/* There is no ${what}: is ${key} right? If it is: */`;

@@ -1,11 +1,23 @@
 import { expect, test } from 'vitest';
 import { judgeRoleTable } from '../../../../src/worker/grants/judge-role-table.ts';
 
+const NONE = { uniqueIndexes: [], foreignKeys: [], isPlain: false, isDeferred: false };
+const READABLE = { ...NONE, user: 'app', schema: { exists: true, usable: true } };
+
 test('of a table of roles that is missing, the name is doubted first', () => {
   const place = { schema: 'flip', table: 'rolls', id: 'id', name: 'name' };
-  const none = { columns: null, uniqueIndexes: [], foreignKeys: [], isPlain: false, isDeferred: false };
-  const { absent } = judgeRoleTable(place, { ...none, user: 'app', schema: { exists: true, usable: true } });
+  const { absent } = judgeRoleTable(place, { ...READABLE, columns: null });
   expect(absent.join(' ')).toMatch(
     /^\/\* There is no table "flip"."rolls": is grants.table.roles.table right\? .*\*\/ create table "flip"."rolls" \(/,
+  );
+});
+
+test('of a column that is missing, the key that names it is doubted first', () => {
+  const place = { schema: 'flip', table: 'roles', id: 'id', name: 'nme' };
+  const id = { name: 'id', type: 'uuid', baseType: 'uuid', isText: false, required: false, deniedSequence: null };
+  const columns = [{ ...id, mayRead: true, mayWrite: true }];
+  const { absent } = judgeRoleTable(place, { ...READABLE, columns });
+  expect(absent.join(' ')).toBe(
+    '/* There is no column "nme": is grants.table.roles.name right? If it is: */ alter table "flip"."roles" add column "nme" text;',
   );
 });
