@@ -257,6 +257,63 @@ test('a table whose trigger takes away what was held blocks the seed, and what w
   expect(await rowsOf(databaseUrl)).toEqual([{ user_id: SUB, role_id: ADMIN }]);
 });
 
+test.for<[what: string, given: Case, fix: string]>([
+  [
+    'an id',
+    { shape: `${KEYED} (user_id uuid, role_id int)`, table: { name: 'user_role' } },
+    '"role_id" is of type integer. Map grants.table.roles, or correct the ids',
+  ],
+  [
+    'a number out of range',
+    { shape: `${KEYED} (user_id uuid, role_id smallint)`, table: { name: 'user_role' }, id: '40000' },
+    '"role_id" is of type smallint. Map grants.table.roles, or correct the ids',
+  ],
+  [
+    'an id that was looked up',
+    {
+      shape: `${FIRST_SHAPE}; alter table flip.user_role drop role_id; alter table flip.user_role add role_id int`,
+      table: { ...FIRST_TABLE, roles: {} },
+    },
+    '"role_id" is of type integer. Correct grants.table.roles.id',
+  ],
+  [
+    'the id of a tenant',
+    {
+      shape: `${KEYED} (user_id uuid, role_id uuid, tenant_id uuid)`,
+      table: { name: 'user_role', columns: { tenant: 'tenant_id' } },
+    },
+    '"role_id" is of type uuid, "tenant_id" is of type uuid. Map grants.table.roles, or correct the ids',
+  ],
+  [
+    'a constant',
+    {
+      shape: `${KEYED} (user_id uuid, role_id uuid, made_on date)`,
+      table: { name: 'user_role', constants: { made_on: '2026-02-30' } },
+    },
+    '"role_id" is of type uuid, "made_on" is of type date. Map grants.table.roles, or correct the ids',
+  ],
+  [
+    'a sub',
+    { shape: `${KEYED} (user_id varchar(32), role_id uuid)`, table: { name: 'user_role' } },
+    '"user_id" is of type character varying, "role_id" is of type uuid. Widen the column, or correct the ids',
+  ],
+])(
+  '%s that does not fit its column blocks the seed, and the types are named',
+  async ([, given, fix], { cognito, env, databaseUrl }) => {
+    await execute(databaseUrl, given.shape);
+    await produceCase(given, cognito.url, env);
+    await using granter = await openGranter(databaseUrl);
+
+    expect(await granter.grant()).toEqual([
+      expect.objectContaining({
+        kind: 'blocked',
+        reason: 'grants-refused',
+        fix: `A value does not fit its column in "flip"."user_role": ${fix}, scopes, constants or tenantValue in the manifest.`,
+      }),
+    ]);
+  },
+);
+
 test('bootstrap finds the role that is held in a scope whose text has capitals', async ({
   cognito,
   env,

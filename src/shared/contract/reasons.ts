@@ -145,7 +145,8 @@ export const REASONS = {
   },
   'grants-refused': {
     class: 'item',
-    meaning: 'PostgreSQL refused the grant: a constraint or a trigger of the table is against it.',
+    meaning:
+      'PostgreSQL refused the grant: a constraint or a trigger of the table is against it, or a value does not fit its column.',
     todo: `Mend what is named beside this reason, else what the SQLSTATE in the log of the workers says, ${REPLAY}`,
   },
   unexpected: {

@@ -1,18 +1,28 @@
 import type { Reason } from '#shared/contract/reasons.ts';
 import type { GrantsFailed, WantedGrants } from './grant-store.ts';
-import { quoted, quotedTable } from './table-layout.ts';
+import { quoted, quotedTable, type TableLayout } from './table-layout.ts';
 import type { MappedGrants } from './table-layouts.ts';
 
 interface Refused {
   readonly grants: MappedGrants;
+  /** `null`: it was not read yet. */
+  readonly layout: TableLayout | null;
   readonly wanted: readonly WantedGrants[];
 }
 
+const TOO_LONG = '22001';
+/** What a column cannot hold (PostgreSQL: Appendix A): not of its type, out of range, no date, or too long. */
+const MISFITS: ReadonlySet<unknown> = new Set(['22P02', '22003', '22007', '22008', TOO_LONG]);
+
 /** Pure: what would let the row into the tenant's own table, as far as PostgreSQL says what keeps it out. */
-export function explainRefusal(reason: Reason, cause: unknown, { grants, wanted }: Refused): GrantsFailed {
+export function explainRefusal(reason: Reason, cause: unknown, { grants, layout, wanted }: Refused): GrantsFailed {
   // The catalog grants every right by now, so one that is missing is about the row.
   if (reason === 'grants-not-writable') {
     return { kind: 'failed', reason: 'grants-refused', cause, fix: letRowIn(grants) };
+  }
+  const { code } = cause as { readonly code?: unknown };
+  if (layout !== null && MISFITS.has(code)) {
+    return { kind: 'failed', reason, cause, fix: makeValueFit(grants, layout, code === TOO_LONG) };
   }
   const constraint = constraintOf(cause);
   if (constraint === null) return { kind: 'failed', reason, cause };
@@ -39,6 +49,18 @@ function constraintOf(cause: unknown): Constraint | null {
 
 function letRowIn({ schema, table }: MappedGrants): string {
   return `Row-level security of ${quotedTable(schema, table.name)}, or what a trigger of it needs, refuses the row: let the workers' user insert it.`;
+}
+
+/** PostgreSQL does not say which column it is, and its message quotes the value, which may be about a person. */
+function makeValueFit({ table: { roles } }: MappedGrants, layout: TableLayout, isTooLong: boolean): string {
+  const { table, user, id, role, scope, tenant, constants, isPlain } = layout;
+  const generated = isTooLong ? [user, id] : []; // UUIDs, in columns of UUIDs or texts: all that is wrong may be the length
+  const columns = [...generated, role, scope, tenant, ...constants].filter((column) => column !== null);
+  const types = columns.map(({ name, type }) => `${name} is of type ${type}`).join(', ');
+  const where = `its column in ${table}${isPlain ? '' : ', or in what a trigger of it writes'}`;
+  const mend = isTooLong ? 'Widen the column, or correct' : roles ? 'Correct' : 'Map grants.table.roles, or correct';
+  const ids = roles ? 'grants.table.roles.id' : 'the ids';
+  return `A value does not fit ${where}: ${types}. ${mend} ${ids}, scopes, constants or tenantValue in the manifest.`;
 }
 
 function addRole({ name }: Constraint, wanted: readonly WantedGrants[]): string {

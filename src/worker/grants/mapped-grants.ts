@@ -5,6 +5,7 @@ import { explainRefusal } from './explain-refusal.ts';
 import { findRoleIds } from './find-role-ids.ts';
 import type { GrantsFailed, GrantsWritten, GrantStore } from './grant-store.ts';
 import type { TableVerdict } from './judge-table.ts';
+import type { TableLayout } from './table-layout.ts';
 import type { MappedGrants, TableLayouts } from './table-layouts.ts';
 import { writeGrants } from './write-grants.ts';
 
@@ -23,7 +24,7 @@ export function createMappedGrants(layouts: TableLayouts): GrantStore {
     async write(tx, place, wanted, { readAfresh }) {
       const grants = mappedGrants(place);
       let known = false;
-      let roleKeys: readonly string[] = [];
+      let layout: TableLayout | null = null;
       const judged = (failure: GrantsFailed): GrantsWritten => {
         if (!known || isTransient(failure.reason)) return failure;
         layouts.forget(grants);
@@ -33,7 +34,7 @@ export function createMappedGrants(layouts: TableLayouts): GrantStore {
         const verdict = await layouts.find(tx, grants, readAfresh);
         known = verdict.known;
         if (verdict.kind === 'unfit') return unfit(verdict);
-        ({ roleKeys } = verdict.layout);
+        ({ layout } = verdict);
         const found = await findRoleIds(
           tx,
           grants,
@@ -47,10 +48,11 @@ export function createMappedGrants(layouts: TableLayouts): GrantStore {
           tenant: seed.grants.table?.tenantValue ?? seed.tenant,
           roles: seed.roles.flatMap((role) => found.find(role)),
         }));
-        const written = await writeGrants(tx, verdict.layout, toWrite);
+        const written = await writeGrants(tx, layout, toWrite);
         return written.kind === 'failed' ? judged(written) : written;
       } catch (cause) {
-        return judged(explainRefusal(classify(cause, roleKeys), cause, { grants, wanted }));
+        const reason = classify(cause, layout?.roleKeys ?? []);
+        return judged(explainRefusal(reason, cause, { grants, layout, wanted }));
       }
     },
   };
