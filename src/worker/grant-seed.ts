@@ -1,4 +1,5 @@
 import { sql } from '@mikro-orm/postgresql';
+import { POSTGRES_URL_EXPECTED } from '#shared/config/env.ts';
 import type { Sub } from '#shared/contract/ids.ts';
 import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
 import { createMicroBatch } from './batching/micro-batch.ts';
@@ -17,7 +18,7 @@ export function createSeedGranter(deps: GrantDeps): (seed: TakenSeed, sub: Sub) 
     run: (batch, databaseUrlEnv) =>
       deps.databases.use(databaseUrlEnv, async (database) =>
         database.kind === 'not-configured'
-          ? batch.map(() => notConfigured(databaseUrlEnv))
+          ? batch.map(() => notConfigured(databaseUrlEnv, database))
           : (await grantSeeds(deps, database, batch)).map((outcome) => nameRefused(outcome, databaseUrlEnv)),
       ),
     failsAlike: isDatabaseAway,
@@ -34,7 +35,7 @@ export async function verifyGrants(deps: GrantDeps, { grants }: TakenSeed): Prom
   if (store.isVerified(grants)) return null;
   const { databaseUrlEnv } = grants;
   return deps.databases.use(databaseUrlEnv, async (database) => {
-    if (database.kind === 'not-configured') return notConfigured(databaseUrlEnv);
+    if (database.kind === 'not-configured') return notConfigured(databaseUrlEnv, database);
     const em = database.kind === 'other' ? database.em : deps.ledger.fork();
     try {
       const failure = await em.transactional(async (tx) => {
@@ -49,8 +50,9 @@ export async function verifyGrants(deps: GrantDeps, { grants }: TakenSeed): Prom
   });
 }
 
-function notConfigured(databaseUrlEnv: string): Outcome {
-  return failed('database-not-configured', databaseUrlEnv, `${databaseUrlEnv} is not set, or cannot be used`);
+function notConfigured(databaseUrlEnv: string, { isSet }: { readonly isSet: boolean }): Outcome {
+  const problem = isSet ? `holds no PostgreSQL URL: ${POSTGRES_URL_EXPECTED}` : 'is not set';
+  return failed('database-not-configured', databaseUrlEnv, `${databaseUrlEnv} ${problem}`);
 }
 
 /** By its variable: of a tenant's database nothing else may be shown. */

@@ -15,8 +15,8 @@ export interface WorkerConfig {
   /** How long the seeds of a superseded run are kept. */
   readonly retentionDays: number;
   readonly stsEndpointIsConfigured: boolean;
-  /** The database URL in the variable of this name; `undefined` also when it holds something else. */
-  databaseUrl(name: string): string | undefined;
+  /** The database URL in the variable of this name. `undefined`: it is not set; `null`: it holds something else. */
+  databaseUrl(name: string): string | null | undefined;
 }
 
 export const workerEnv = {
@@ -59,7 +59,7 @@ export function parseWorkerConfig(env: Env): WorkerConfig {
     shutdownTimeoutMs: parsed.ROLECALL_SHUTDOWN_TIMEOUT_MS,
     retentionDays: parsed.ROLECALL_RETENTION_DAYS,
     stsEndpointIsConfigured: (parsed.AWS_ENDPOINT_URL_STS ?? parsed.AWS_ENDPOINT_URL) !== undefined,
-    databaseUrl: readOnce((name) => PostgresUrl.safeParse(env[name]).data),
+    databaseUrl: readOnce((name) => (env[name] ? (PostgresUrl.safeParse(env[name]).data ?? null) : undefined)),
   };
 }
 

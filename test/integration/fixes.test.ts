@@ -74,15 +74,25 @@ test('what would mend a seed stands beside its reason, until it is mended and th
 });
 
 test.for([
-  ['a variable that nobody set', 'database-not-configured', 'APP1_DATABASE_URL is not set, or cannot be used'],
-  ['a database that does not exist', 'database-refused', 'APP1_DATABASE_URL: PostgreSQL refuses it (3D000)'],
-] as const)('%s is named', async ([, reason, fix], { produce, work, cognito, ledger, databaseUrl }) => {
+  ['a variable that nobody set', undefined, 'database-not-configured', 'APP1_DATABASE_URL is not set'],
+  [
+    'a variable that holds something else',
+    () => 'jdbc:postgresql://app:secret@db/app1',
+    'database-not-configured',
+    'APP1_DATABASE_URL holds no PostgreSQL URL: expected postgres://user:password@host:port/database, special characters of the password percent-encoded',
+  ],
+  [
+    'a database that does not exist',
+    (url: string) => withDatabase(url, 'no_such_database'),
+    'database-refused',
+    'APP1_DATABASE_URL: PostgreSQL refuses it (3D000)',
+  ],
+] as const)('%s is named', async ([, valueFor, reason, fix], { produce, work, cognito, ledger, databaseUrl }) => {
   cognito.addPool({ id: POOL, users: [{ email: ADA }] });
   const grants = inFlip(FIRST_TABLE, { databaseUrlEnv: 'APP1_DATABASE_URL' });
   await produce({ tenants: [{ grants, seeds: [ADA] }] });
-  const APP1_DATABASE_URL = withDatabase(databaseUrl, 'no_such_database');
 
-  await work(reason === 'database-refused' ? { APP1_DATABASE_URL } : {});
+  await work({ APP1_DATABASE_URL: valueFor?.(databaseUrl) });
 
   await untilStates(databaseUrl, { [ADA]: `blocked: ${reason}` });
   expect(await fixesIn(ledger)).toEqual({ [`flip: ${reason}`]: fix });

@@ -49,10 +49,13 @@ export function whole({ from, to, byDefault }: { from: number; to: number; byDef
     .default(byDefault);
 }
 
+export const POSTGRES_URL_EXPECTED =
+  'expected postgres://user:password@host:port/database, special characters of the password percent-encoded';
+
 export const PostgresUrl = z.string().refine((url) => {
   const { protocol = '', pathname = '' } = URL.parse(url) ?? {};
   return /^postgres(?:ql)?:$/.test(protocol) && /^\/./.test(pathname);
-}, 'expected postgres://user:password@host:port/database, with special characters of the password as %23');
+}, POSTGRES_URL_EXPECTED);
 
 export const LogLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info');
 export type LogLevel = z.infer<typeof LogLevel>;

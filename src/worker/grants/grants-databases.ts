@@ -7,7 +7,8 @@ import { lendBounded } from './lend-bounded.ts';
 export type GrantsDatabase =
   | { readonly kind: 'ledger' }
   | { readonly kind: 'other'; readonly em: EntityManager }
-  | { readonly kind: 'not-configured' };
+  /** `isSet`: the variable holds something, but no URL of PostgreSQL. */
+  | { readonly kind: 'not-configured'; readonly isSet: boolean };
 
 /** Where grants of a tenant are written, and the server, which fails for all its databases. For comparing, not for showing. */
 export interface GrantsSite {
@@ -27,8 +28,8 @@ export interface GrantsDatabases extends AsyncDisposable {
 
 export interface GrantsDatabasesOptions {
   readonly ledgerUrl: string;
-  /** The URL that this environment variable holds. */
-  urlOf(databaseUrlEnv: string): string | undefined;
+  /** The URL that this environment variable holds. `undefined`: it is not set; `null`: it holds something else. */
+  urlOf(databaseUrlEnv: string): string | null | undefined;
   readonly limits?: GrantsDatabasesLimits;
 }
 
@@ -56,7 +57,7 @@ export function createGrantsDatabases({ ledgerUrl, urlOf, limits = LIMITS }: Gra
 
   function findSite({ databaseUrlEnv, schema, table }: TenantSettings['grants']): GrantsSite | null {
     const url = urlOf(databaseUrlEnv);
-    if (url === undefined || (url === ledgerUrl && table === undefined)) return null;
+    if (url === undefined || url === null || (url === ledgerUrl && table === undefined)) return null;
     return { table: JSON.stringify([url, schema, table?.name]), server: new URL(url).host };
   }
 
@@ -70,7 +71,7 @@ export function createGrantsDatabases({ ledgerUrl, urlOf, limits = LIMITS }: Gra
     },
     async use(databaseUrlEnv, work) {
       const url = urlOf(databaseUrlEnv);
-      if (url === undefined) return work({ kind: 'not-configured' });
+      if (url === undefined || url === null) return work({ kind: 'not-configured', isSet: url === null });
       if (url === ledgerUrl) return work({ kind: 'ledger' });
       return open.lend(url, (orm) => work({ kind: 'other', em: orm.em.fork() }));
     },

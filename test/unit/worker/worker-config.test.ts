@@ -40,10 +40,11 @@ test('a base above the cap is refused', () => {
 });
 
 test("a tenant's database is found by the name of its variable, and only when it is one", () => {
-  const { databaseUrl } = parseWorkerConfig({ DATABASE_URL, FLIP_URL: DATABASE_URL, HOME: '/root' });
-  expect(['DATABASE_URL', 'FLIP_URL', 'HOME', 'ABSENT'].map(databaseUrl)).toEqual([
+  const { databaseUrl } = parseWorkerConfig({ DATABASE_URL, FLIP_URL: DATABASE_URL, HOME: '/root', EMPTY: '' });
+  expect(['DATABASE_URL', 'FLIP_URL', 'HOME', 'EMPTY', 'ABSENT'].map(databaseUrl)).toEqual([
     DATABASE_URL,
     DATABASE_URL,
+    null,
     undefined,
     undefined,
   ]);
