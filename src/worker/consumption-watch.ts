@@ -11,7 +11,7 @@ export interface ConsumptionWatch extends Disposable {
 
 /**
  * BullMQ's `isRunning()` stays true when the worker no longer takes jobs (taskforcesh/bullmq#3185), so this watches the
- * fact itself: jobs that are due and wait, while this worker has a free hand and takes none.
+ * fact itself: jobs that are due and wait, while this worker takes none. Its own are bounded, so it has a hand free long before.
  */
 export function watchConsumption(worker: SeedWorker, queue: SeedQueue, now: () => number): ConsumptionWatch {
   let lastTakenAt = now();
