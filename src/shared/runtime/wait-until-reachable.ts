@@ -48,6 +48,8 @@ export function describeSilence(error: unknown): string {
     : `the ledger (DATABASE_URL) refuses: ${why} (${code})`;
 }
 
+const NO_TLS = 'ERR_NO_TLS';
+
 /** SQLSTATEs (PostgreSQL: Appendix A) and what Redis replies, where somebody has to do something about it. */
 const REFUSALS: ReadonlyMap<string, string> = new Map([
   ['28P01', 'wrong user or password'],
@@ -57,6 +59,7 @@ const REFUSALS: ReadonlyMap<string, string> = new Map([
   ['WRONGPASS', 'wrong user or password'],
   ['NOAUTH', 'it wants a password'],
   ['NOPERM', 'the user lacks a right'],
+  [NO_TLS, 'it does not speak TLS, which the URL wants'],
   ['ERR_DB_INDEX', 'it has no database of that number'],
   ['42703', 'this version is newer than the ledger: run its produce'],
 ]);
@@ -66,6 +69,7 @@ export function codeOf(error: unknown): string {
   const { code, name, message } = (error ?? {}) as { code?: unknown; name?: unknown; message?: unknown };
   if (typeof code === 'string') return code; // a DOMException's is a number that nobody knows
   if (name === 'ReplyError') return /^[A-Z]+\b/.exec(String(message))?.[0] ?? 'ERR';
+  if (/does not support SSL/.test(String(message))) return NO_TLS; // pg: lib/connection.js
   if (/time-?out|timed out/i.test(`${String(name)} ${String(message)}`)) return 'ETIMEDOUT';
   return String(name ?? 'unknown');
 }
