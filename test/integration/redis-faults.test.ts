@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { connectRedis, openQueue } from '#shared/queue/open-queue.ts';
+import { askQueue, connectRedis, openQueue } from '#shared/queue/open-queue.ts';
 import { RedisUrl, type QueueTarget } from '#shared/queue/queue-target.ts';
 import { classifySlotError } from '../../src/worker/pacing/slot-errors.ts';
 import { startFakeRedis, type Answer } from '../support/fake-redis.ts';
@@ -64,11 +64,34 @@ describe.concurrent('a Redis that cannot be asked is no verdict on a seed:', () 
   });
 });
 
-test.concurrent('a Redis that falls silent fails what is asked of the queue, and holds it up no longer', async () => {
-  await using server = await startFakeRedis(() => null);
-  await using queue = openQueue(RedisUrl.parse(`redis://127.0.0.1:${server.port}`));
+test.concurrent.for(['redis', 'redis+cluster'])(
+  'a %s that falls silent holds nobody up who asks the queue',
+  async (scheme) => {
+    await using server = await startFakeRedis(() => null);
+    await using queue = openQueue(RedisUrl.parse(`${scheme}://127.0.0.1:${server.port}`));
 
-  await expect(queue.getJob('any')).rejects.toThrow('Command timed out');
+    await expect(queue.isPaused()).rejects.toThrow('Command timed out');
+  },
+);
+
+test.concurrent.for(['redis', 'redis+cluster'])(
+  'a %s that is lost holds nobody up who asks the queue',
+  async (scheme) => {
+    const server = await startFakeRedis(() => ':0\r\n');
+    await using queue = openQueue(RedisUrl.parse(`${scheme}://127.0.0.1:${server.port}`));
+    expect(await queue.isPaused()).toBe(false);
+
+    await server[Symbol.asyncDispose]();
+
+    await expect(queue.isPaused()).rejects.toThrow(/max retries|timed out|closed/);
+  },
+);
+
+test('a database that Redis does not have is refused whenever the queue is asked', async () => {
+  await using server = await startFakeRedis(() => ':0\r\n');
+  await using queue = openQueue(RedisUrl.parse(`redis://127.0.0.1:${server.port}/16`));
+
+  for (let nth = 0; nth < 3; nth += 1) await expect(askQueue(queue)).rejects.toMatchObject({ code: 'ERR_DB_INDEX' });
 });
 
 test('a bug in a script of ours is one, also in the words of 6.2', async () => {

@@ -46,6 +46,9 @@ export async function startFakeRedis(answer: Answer | 'hangUp'): Promise<FakeRed
   };
 }
 
+/** As many as a Redis has by default: the first that it lacks. */
+const DATABASES = 16;
+
 function greeting([name, what]: readonly string[], port: number): string | null {
   switch (`${name} ${what}`.toLowerCase().replace(/ undefined$/, '')) {
     case 'info':
@@ -54,6 +57,8 @@ function greeting([name, what]: readonly string[], port: number): string | null 
       return bulk('cluster_state:ok');
     case 'cluster slots':
       return `*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n${bulk('127.0.0.1')}:${port}\r\n`;
+    case `select ${DATABASES}`:
+      return '-ERR DB index is out of range\r\n';
     default:
       return /^(?:hello|client|select)$/i.test(name ?? '') ? '+OK\r\n' : null;
   }

@@ -20,7 +20,7 @@ type MountedAccess = Exclude<BoardAccess, { kind: 'none' }>;
  * before everything it serves, its pages and files included.
  */
 export function mountBoard(server: FastifyInstance, queue: SeedQueue, access: MountedAccess): void {
-  const adapter = impatient(new FastifyAdapter().setBasePath(BOARD_PATH));
+  const adapter = impatient(new FastifyAdapter().setBasePath(BOARD_PATH), queue);
   const seeds = new BullMQAdapter(queue, {
     readOnlyMode: access.mode === 'read',
     description: 'One job per seed. A failed job is a blocked seed: mend its cause, then retry it.',
@@ -55,13 +55,18 @@ export function mountBoard(server: FastifyInstance, queue: SeedQueue, access: Mo
 }
 
 /**
- * On their own the handlers wait for the queue for as long as it takes, and whoever looks on waits with them. They are
- * bounded below the server, so that one which ends late finds nobody to answer twice.
+ * On their own the handlers wait for the queue for as long as it takes, and whoever looks on waits with them. The bound is put
+ * inside of the route, so Fastify gets one answer, and what a late handler returns is dropped.
  */
-function impatient(adapter: FastifyAdapter): FastifyAdapter {
+function impatient(adapter: FastifyAdapter, queue: SeedQueue): FastifyAdapter {
   const setApiRoutes = adapter.setApiRoutes.bind(adapter);
   adapter.setApiRoutes = (routes) =>
-    setApiRoutes(routes.map((route) => ({ ...route, handler: (request) => answerInTime(route.handler(request)) })));
+    setApiRoutes(
+      routes.map((route) => ({
+        ...route,
+        handler: (request) => (queue.refusal === null ? answerInTime(route.handler(request)) : unavailable(REFUSED)),
+      })),
+    );
   return adapter;
 }
 
@@ -71,10 +76,15 @@ async function answerInTime<Answer>(answer: Answer | Promise<Answer>) {
     return await inTime(Promise.resolve(answer));
   } catch (error) {
     if (codeOf(error) !== 'ETIMEDOUT') throw error;
-    return { status: 503 as 500, body: { error: LATE } }; // its types know no 503, its server sends any status
+    return unavailable(LATE);
   }
 }
 
+function unavailable(error: string) {
+  return { status: 503 as 500, body: { error } }; // its types know no 503, its server sends any status
+}
+
+const REFUSED = 'Redis (REDIS_URL) has no database of that number, and what would be shown is another one';
 const LATE = 'the queue does not answer in time; look again before you repeat what you did';
 
 /** All jobs have the name of the queue; people look for a tenant and a person. */

@@ -20,7 +20,7 @@ const onPostgres = withBackend(createPostgresBackend);
 const CONNECTIONS = 5;
 
 export interface SeedQueue extends Queue<unknown, string>, AsyncDisposable {
-  /** Why nothing may be done with it, though its server answers. */
+  /** Why nothing may be done with it until this process starts anew, though its server answers. */
   refusal: Error | null;
 }
 export type SeedWorker = Worker<unknown, string>;
@@ -58,23 +58,24 @@ export function openQueue(target: QueueTarget): SeedQueue {
     const queue = new onPostgres.Queue(SEED_QUEUE, { connection: pool });
     return disposable(queue as unknown as Queue<unknown, string>, () => end(pool)); // types differ, methods do not
   }
-  const connection = redis(target, PRODUCING);
+  const options = redis(target, PRODUCING);
+  const connection = options instanceof Cluster ? impatient(options, PRODUCING.commandTimeout) : options;
   return disposable(new Queue(SEED_QUEUE, { connection, prefix: QUEUE_PREFIX }), () => disconnect(connection));
 }
 
 /** For what is kept beside the queue; commands fail rather than wait. The caller disconnects it. */
 export function connectRedis(target: RedisTarget): Redis | Cluster {
   const connection = redis(target, ASIDE);
-  const client = connection instanceof Cluster ? impatient(connection) : new Redis(connection);
+  const client = connection instanceof Cluster ? impatient(connection, ASIDE.commandTimeout) : new Redis(connection);
   client.on('error', () => {}); // what fails is told by the command that fails
   return client;
 }
 
 /** On its own a cluster counts the time only from when a node has the command; while none answers, that would wait for ever. */
-function impatient(cluster: Cluster): Cluster {
+function impatient(cluster: Cluster, timeoutMs: number): Cluster {
   const send = cluster.sendCommand.bind(cluster);
   cluster.sendCommand = (command, ...to) => {
-    command.setTimeout(ASIDE.commandTimeout);
+    command.setTimeout(timeoutMs);
     return send(command, ...to);
   };
   return cluster;
@@ -162,7 +163,7 @@ const ANSWER_WITHIN_MS = 5_000;
  */
 export async function askQueue(queue: SeedQueue): Promise<void> {
   const failing = new AbortController();
-  const fail = (error: Error) => failing.abort(error);
+  const fail = (error: Error) => failing.abort(queue.refusal ?? error); // whoever notes that was here first
   queue.once('error', fail);
   const signal = AbortSignal.any([failing.signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
   try {

@@ -49,6 +49,8 @@ export function describeSilence(error: unknown): string {
 }
 
 const NO_TLS = 'ERR_NO_TLS';
+/** ioredis: Command.js; pg-pool: index.js; pg: lib/client.js. */
+const TIMED_OUT = /^(?:Command timed out|timeout exceeded when trying to connect|Query read timeout)$/;
 
 /** SQLSTATEs (PostgreSQL: Appendix A) and what Redis replies, where somebody has to do something about it. */
 const REFUSALS: ReadonlyMap<string, string> = new Map([
@@ -70,6 +72,6 @@ export function codeOf(error: unknown): string {
   if (typeof code === 'string') return code; // a DOMException's is a number that nobody knows
   if (name === 'ReplyError') return /^[A-Z]+\b/.exec(String(message))?.[0] ?? 'ERR';
   if (/does not support SSL/.test(String(message))) return NO_TLS; // pg: lib/connection.js
-  if (/time-?out|timed out/i.test(`${String(name)} ${String(message)}`)) return 'ETIMEDOUT';
+  if (name === 'TimeoutError' || TIMED_OUT.test(String(message))) return 'ETIMEDOUT';
   return String(name ?? 'unknown');
 }
