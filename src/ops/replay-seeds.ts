@@ -59,12 +59,14 @@ async function retryJob(queue: SeedQueue, seed: SeedToQueue): Promise<boolean> {
 async function* takeBlocked(em: EntityManager, selection: ReplaySelection): AsyncGenerator<readonly SeedToQueue[]> {
   let after = 0;
   for (;;) {
-    const page = await em.fork().transactional(async (inside) => {
-      const blocked = await lockBlocked(inside, selection, after);
+    const from = after;
+    const take = async (inside: EntityManager) => {
+      const blocked = await lockBlocked(inside, selection, from);
       const ids = blocked.map(({ seedId }) => seedId);
       await moveToPending(inside, ids);
       return blocked;
-    });
+    };
+    const page = await em.fork().transactional(take, { isolationLevel: 'read committed' });
     if (page.length > 0) yield page;
     if (page.length < PAGE) return;
     after = page.at(-1)?.seedId ?? after;

@@ -21,19 +21,19 @@ test('what BullMQ asks again and again is prepared once, in its own schema', asy
   expect(rows).toEqual([{ name: expect.stringMatching(/^bullmq_[\w-]{22}$/), runs: '3' }]);
 });
 
-test('options of the URL are kept beside the schema', async ({ databaseUrl }) => {
+test('options of the URL are kept beside those of the queue', async ({ databaseUrl }) => {
   await using opened = new AsyncDisposableStack();
   const pool = openQueuePool({
-    url: `${databaseUrl}?options=${encodeURIComponent('-c statement_timeout=60s')}`,
+    url: `${databaseUrl}?options=${encodeURIComponent('-c statement_timeout=60s -c default_transaction_isolation=serializable')}`,
     max: 1,
   });
   opened.defer(() => pool.end());
 
   const { rows } = await pool.query(
-    `select current_schema() as schema, current_setting('statement_timeout') as timeout`,
+    `select current_schema() as schema, current_setting('statement_timeout') as timeout, current_setting('transaction_isolation') as isolation`,
   );
 
-  expect(rows).toEqual([{ schema: 'bullmq', timeout: '1min' }]);
+  expect(rows).toEqual([{ schema: 'bullmq', timeout: '1min', isolation: 'read committed' }]);
 });
 
 test('jobs of a worker notify nobody of their events', async ({ databaseUrl }) => {

@@ -1,11 +1,13 @@
 import { Redis } from 'ioredis';
-import { expect } from 'vitest';
+import { expect, inject } from 'vitest';
 import { QUEUE_PREFIX, SEED_QUEUE } from '#shared/contract/seed-job.ts';
-import type { SeedQueue } from '#shared/queue/open-queue.ts';
+import { openQueue, type SeedQueue } from '#shared/queue/open-queue.ts';
+import { RedisUrl } from '#shared/queue/queue-target.ts';
 import { reconcile } from '../../src/worker/upkeep/reconcile.ts';
 import { completedJobs, failedJobs as failJobs } from '../support/failed-jobs.ts';
 import { failedJobs, statesOf, untilCounts, untilStates } from '../support/ledger.ts';
 import { people, POOL } from '../support/manifest.ts';
+import { flush } from '../support/queue.ts';
 import { recordedSeeds } from '../support/recorded-seeds.ts';
 import { execute } from '../support/sql.ts';
 import { describeOnBothPlatforms, platformTest as test } from '../support/worker.ts';
@@ -30,22 +32,6 @@ describeOnBothPlatforms('the reconciler', (queueTest) => {
     expect(await queue.getJobCounts('prioritized')).toEqual({ prioritized: 1 });
     expect(await reconcile(ledger.em.fork(), queue)).toEqual({ added: 0, retried: 0 });
   });
-
-  queueTest(
-    'adds a job anew of which Redis kept a part',
-    async ({ produce, ledger, queue, redisUrl, databaseUrl, skip }) => {
-      if (redisUrl === undefined) return skip();
-      await produce(sketch, 'v1');
-      const client = new Redis(redisUrl);
-      await client.del(`${QUEUE_PREFIX}:${SEED_QUEUE}:prioritized`);
-      client.disconnect();
-      await age(databaseUrl);
-
-      expect(await reconcile(ledger.em.fork(), queue)).toEqual({ added: 1, retried: 0 });
-
-      expect(await queue.getJobCounts('prioritized')).toEqual({ prioritized: 1 });
-    },
-  );
 
   queueTest(
     'retries a job that failed although its seed has no verdict',
@@ -140,3 +126,22 @@ test('of two reconcilers at once, one works and the other leaves', async ({ prod
   goOn.resolve();
   expect([await first, second]).toEqual([{ added: 1, retried: 0 }, null]);
 });
+
+test.skipIf(inject('redisUrl') === null)(
+  'a job of which Redis kept a part is added anew',
+  async ({ produce, ledger, databaseUrl }) => {
+    const REDIS_URL = `${inject('redisUrl')}/15`; // of no other test
+    await flush(REDIS_URL);
+    await using queue = openQueue(RedisUrl.parse(REDIS_URL));
+    await produce(sketch, 'v1', { REDIS_URL });
+    const client = new Redis(REDIS_URL);
+    await client.del(`${QUEUE_PREFIX}:${SEED_QUEUE}:prioritized`);
+    client.disconnect();
+    await age(databaseUrl);
+
+    expect(await reconcile(ledger.em.fork(), queue)).toEqual({ added: 1, retried: 0 });
+
+    expect(await queue.getJobCounts('prioritized')).toEqual({ prioritized: 1 });
+    await flush(REDIS_URL);
+  },
+);

@@ -23,7 +23,7 @@ const RECONCILER_LOCK = 7_286_133_012;
  * one is at a time. The lock is the transaction's, so it goes with the process; nothing is written in it.
  */
 export async function reconcile(em: EntityManager, queue: SeedQueue): Promise<Reconciled | null> {
-  return em.transactional(async (tx) => {
+  const round = async (tx: EntityManager): Promise<Reconciled | null> => {
     const [lock] = await tx.execute<{ mine: boolean }[]>(
       sql`select pg_try_advisory_xact_lock(${RECONCILER_LOCK}) as mine`,
     );
@@ -34,12 +34,13 @@ export async function reconcile(em: EntityManager, queue: SeedQueue): Promise<Re
       const { failed, completed, unknown } = await withoutJobThatRuns(tx, queue, page);
       for (const seed of failed) retried += await retryFailed(queue, seed);
       // Frees its id, so that it can be added again. Of one that is gone, Redis may still have a part.
-      for (const seed of [...completed, ...unknown]) await queue.remove(seedJobId(seed));
+      await Promise.all([...completed, ...unknown].map((seed) => queue.remove(seedJobId(seed))));
       retried += await addJobs(queue, completed);
       added += await addJobs(queue, unknown);
     }
     return { added, retried };
-  });
+  };
+  return em.transactional(round, { isolationLevel: 'read committed' }); // what is asked once more must be seen anew
 }
 
 const WITHOUT_RUNNING = ['failed', 'completed', 'unknown'] as const;
