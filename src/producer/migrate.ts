@@ -155,7 +155,7 @@ async function connect(url: string): Promise<pg.Client> {
 }
 
 function describeTaken({ databaseUrlEnv, schema }: ManagedSchema): string {
-  return `the schema ${schema} in the database of ${databaseUrlEnv} has tables roles or user_role that rolecall did not make: let the tenant map them by grants.table, or name another grants.schema`;
+  return `the schema ${schema} in the database of ${databaseUrlEnv} has roles, user_role or an index of theirs already, and no record that rolecall made them: let the tenant map its tables by grants.table, or name another grants.schema`;
 }
 
 function describe(

@@ -11,7 +11,8 @@ export interface ConsumptionWatch extends Disposable {
 
 /**
  * BullMQ's `isRunning()` stays true when the worker no longer takes jobs (taskforcesh/bullmq#3185), so this watches the
- * fact itself: jobs that are due and wait, while this worker takes none. Its own are bounded, so it has a hand free long before.
+ * fact itself: jobs that are due and wait, while this worker takes none. Jobs are bounded in time, so one that
+ * lives has a free hand within the limit below.
  */
 export function watchConsumption(worker: SeedWorker, queue: SeedQueue, now: () => number): ConsumptionWatch {
   let lastTakenAt = now();

@@ -58,7 +58,7 @@ function notHeld({ table }: TableLayout): GrantsFailed {
 
 interface GroupWritten {
   readonly made: MadeGrant[];
-  /** What may not be held, although it should be by now. */
+  /** Perhaps not held, though they should be by now. */
   readonly doubtful: GrantRow[];
 }
 
