@@ -61,7 +61,9 @@ test('jobs of a worker notify nobody of their events', async ({ databaseUrl }) =
 
 async function locksOn(client: pg.Client): Promise<number> {
   const { rows } = await client.query<{ locks: number }>(
-    `select count(*)::int as locks from pg_locks where locktype = 'advisory' and mode = 'ShareLock' and granted`,
+    `select count(*)::int as locks from pg_locks
+     where locktype = 'advisory' and mode = 'ShareLock' and granted
+       and database = (select oid from pg_database where datname = current_database())`, // other tests' workers have theirs
   );
   return rows[0]?.locks ?? 0;
 }
