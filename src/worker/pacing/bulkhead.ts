@@ -74,7 +74,7 @@ interface UnderWay {
  *
  * Who has not been heard of since somebody hung may hang as well. Newcomers share half of the slots, or more while the
  * others among them answer, and with all that hang they leave a quarter to those who answer. While somebody hangs, each of
- * them is given a second to show that it does not.
+ * them is given a second to show that it does not, and one place is for those of areas in which nobody has hung yet.
  */
 export function createBulkhead({ concurrency, now }: BulkheadOptions): Bulkhead {
   const peers = new Map<string, Peer>();
@@ -82,6 +82,7 @@ export function createBulkhead({ concurrency, now }: BulkheadOptions): Bulkhead 
   const visits = new Set<UnderWay>();
   const lane = Math.max(1, Math.floor(concurrency / 2));
   const mayHang = Math.max(1, concurrency - Math.max(1, Math.floor(concurrency / 4)));
+  const mayHangAgain = Math.max(1, mayHang - 1);
   let hungAt = -Infinity;
   let provenAt = -Infinity;
 
@@ -119,7 +120,7 @@ export function createBulkhead({ concurrency, now }: BulkheadOptions): Bulkhead 
   function room(peer: Peer): number {
     if (isSlow(peer)) {
       const left = lane - count(isSlow);
-      return isHanging(peer) ? Math.min(left, mayHang - count(isHanging) - count(isUnproven)) : left;
+      return isHanging(peer) ? Math.min(left, mayHangAgain - count(isHanging) - count(isUnproven)) : left;
     }
     if (!isUnproven(peer)) return concurrency;
     const hanging = count(isHanging);
@@ -131,7 +132,7 @@ export function createBulkhead({ concurrency, now }: BulkheadOptions): Bulkhead 
     return Math.min(
       ownRoom,
       (isFair ? Math.max(lane, mayHang - 1) : lane) - unproven,
-      mayHang - hanging - unproven,
+      (isSilent(peer.area) ? mayHangAgain : mayHang) - hanging - unproven,
       isSilent(peer.area) ? silentShare() : Infinity,
     );
   }

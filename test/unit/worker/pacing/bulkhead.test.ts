@@ -30,6 +30,16 @@ test('a hundred pools of an account hang: one of another account is done before 
   expect(doneAt).toBeLessThan(DEADLINE_MS);
 });
 
+test('pools of an account hang one after another: one of another account has a place as soon as that is known', () => {
+  const doneAt = [4, 10, 25].flatMap((concurrency) =>
+    [0, 1, 3, 7, 15, 30].flatMap((apartMs) => {
+      const stuck = hanging(12, { area: 'account', seeds: 5 }).map((peer, n) => ({ ...peer, fromMs: apartMs * n }));
+      return [0, 40, 75, 101].map((fromMs) => simulateWorker(concurrency, [...stuck, ...one({ fromMs })])['one']);
+    }),
+  );
+  expect(Math.max(...doneAt.map(Number))).toBeLessThan(2_500); // a second until it is known, another until it looks again
+});
+
 test('a dozen pools hang, each in an account of its own: the next one is done before any of them has timed out', () => {
   const { one: doneAt } = simulateWorker(10, [...hanging(12), ...one()]);
   expect(doneAt).toBeLessThan(DEADLINE_MS);
