@@ -139,7 +139,9 @@ function suite(kind: 'redis' | 'postgres') {
 
   test('admits in turn, each seed once, however many workers admit at the same time', async ({ book }) => {
     const fifty = { ...HUNDRED, perSecond: 50 };
-    await Promise.all(Array.from({ length: 120 }, (_, n) => reserveOrPark(book, fifty, seed(n + 1))));
+    const seeds = Array.from({ length: 120 }, (_, n) => seed(n + 1));
+    const slots = await Promise.all(seeds.map((each) => reserveOrPark(book, fifty, each)));
+    const parked = new Set(idsOf(seeds.filter((_, n) => slots[n]?.kind === 'full')));
     const inTurn = idsOf((await upNextWhenDue(book)).parked);
 
     const admitted: number[] = [];
@@ -151,7 +153,8 @@ function suite(kind: 'redis' | 'postgres') {
       },
       { timeout: 5_000, interval: 20 },
     );
-    expect(admitted.slice(0, inTurn.length)).toEqual(inTurn);
+    const inOrder = admitted.filter((id) => parked.has(id)); // and of the others whoever has missed its slot
+    expect(inOrder.slice(0, inTurn.length)).toEqual(inTurn);
   });
 
   test('a slot that nobody came for is given out again', async ({ book }) => {
