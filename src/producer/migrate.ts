@@ -13,7 +13,7 @@ import {
 import { migrateQueue } from '#shared/queue/migrate-queue.ts';
 import { queueSchemaVersion } from '#shared/queue/open-queue.ts';
 import type { QueueTarget } from '#shared/queue/queue-target.ts';
-import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
+import { codeOf } from '#shared/errors/code-of.ts';
 import { fewAtOnce } from './few-at-once.ts';
 
 export interface ManagedSchema {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { ConfigError, ledgerEnv, parseEnv, PostgresUrl, type Env } from '#shared/config/env.ts';
+import { ConfigError, ledgerEnv, parseEnv, type Env } from '#shared/config/env.ts';
+import { urlOfVariable } from '#shared/config/postgres-url.ts';
 import { ReleaseId } from '#shared/contract/ids.ts';
 import { queueTarget, RedisUrl, type QueueTarget } from '#shared/queue/queue-target.ts';
 import type { Manifest } from './manifest/manifest.ts';
@@ -43,9 +44,9 @@ export function managedSchemas({ tenants }: Manifest, env: Env): ManagedSchema[]
   for (const { settings } of tenants) {
     const { databaseUrlEnv, schema, table } = settings.grants;
     if (table !== undefined) continue;
-    const url = PostgresUrl.safeParse(env[databaseUrlEnv]);
-    if (url.success) schemas.set(`${url.data} ${schema}`, { databaseUrlEnv, url: url.data, schema });
-    else problems.add(`  ${databaseUrlEnv}: ${env[databaseUrlEnv] ? url.error.issues[0]?.message : 'not set'}`);
+    const found = urlOfVariable(env[databaseUrlEnv]);
+    if ('problem' in found) problems.add(`  ${databaseUrlEnv}: ${found.problem}`);
+    else schemas.set(`${found.url} ${schema}`, { databaseUrlEnv, url: found.url, schema });
   }
   if (problems.size > 0) {
     throw new ConfigError(

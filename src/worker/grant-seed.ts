@@ -1,7 +1,6 @@
 import { sql } from '@mikro-orm/postgresql';
-import { POSTGRES_URL_EXPECTED } from '#shared/config/env.ts';
 import type { Sub } from '#shared/contract/ids.ts';
-import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
+import { unreachable } from '#shared/runtime/wait-until-reachable.ts';
 import { createMicroBatch } from './batching/micro-batch.ts';
 import { grantSeeds, type GrantDeps, type SeedToGrant } from './grant-seeds.ts';
 import { classifyDatabaseError, isDatabaseAway } from './grants/database-errors.ts';
@@ -50,13 +49,12 @@ export async function verifyGrants(deps: GrantDeps, { grants }: TakenSeed): Prom
   });
 }
 
-function notConfigured(databaseUrlEnv: string, { isSet }: { readonly isSet: boolean }): Outcome {
-  const problem = isSet ? `holds no PostgreSQL URL: ${POSTGRES_URL_EXPECTED}` : 'is not set';
-  return failed('database-not-configured', databaseUrlEnv, `${databaseUrlEnv} ${problem}`);
+function notConfigured(databaseUrlEnv: string, { problem }: { readonly problem: string }): Outcome {
+  return failed('database-not-configured', databaseUrlEnv, `${databaseUrlEnv}: ${problem}`);
 }
 
 /** By its variable: of a tenant's database nothing else may be shown. */
 function nameRefused(outcome: Outcome, databaseUrlEnv: string): Outcome {
   if (outcome.kind !== 'blocked' || outcome.reason !== 'database-refused') return outcome;
-  return { ...outcome, fix: `${databaseUrlEnv}: PostgreSQL refuses it (${codeOf(outcome.cause)})` };
+  return { ...outcome, fix: unreachable(`PostgreSQL (${databaseUrlEnv})`, outcome.cause).message };
 }

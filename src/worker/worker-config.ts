@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { httpEnv, ledgerEnv, parseEnv, PostgresUrl, whole, ConfigError, type Env } from '#shared/config/env.ts';
+import { httpEnv, ledgerEnv, parseEnv, whole, ConfigError, type Env } from '#shared/config/env.ts';
+import { urlOfVariable, type UrlOfVariable } from '#shared/config/postgres-url.ts';
 import type { LedgerTarget } from '#shared/ledger/ledger.ts';
 import { queueTarget, RedisUrl, type QueueTarget } from '#shared/queue/queue-target.ts';
 import type { HttpTarget } from '#shared/runtime/probe-server.ts';
@@ -15,8 +16,8 @@ export interface WorkerConfig {
   /** How long the seeds of a superseded run are kept. */
   readonly retentionDays: number;
   readonly stsEndpointIsConfigured: boolean;
-  /** The database URL in the variable of this name. `undefined`: it is not set; `null`: it holds something else. */
-  databaseUrl(name: string): string | null | undefined;
+  /** The database URL in the variable of this name. */
+  databaseUrl(name: string): UrlOfVariable;
 }
 
 export const workerEnv = {
@@ -59,7 +60,7 @@ export function parseWorkerConfig(env: Env): WorkerConfig {
     shutdownTimeoutMs: parsed.ROLECALL_SHUTDOWN_TIMEOUT_MS,
     retentionDays: parsed.ROLECALL_RETENTION_DAYS,
     stsEndpointIsConfigured: (parsed.AWS_ENDPOINT_URL_STS ?? parsed.AWS_ENDPOINT_URL) !== undefined,
-    databaseUrl: readOnce((name) => (env[name] ? (PostgresUrl.safeParse(env[name]).data ?? null) : undefined)),
+    databaseUrl: readOnce((name) => urlOfVariable(env[name])),
   };
 }
 

@@ -1,5 +1,6 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import { expect } from 'vitest';
+import { urlOfVariable } from '#shared/config/postgres-url.ts';
 import { RunId, SeedId, Sub } from '#shared/contract/ids.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
 import { runPrepared } from '#shared/ledger/run-statement.ts';
@@ -193,7 +194,7 @@ async function theSeed(ledger: Ledger): Promise<TakenSeed> {
 function databasesOf(ledgerUrl: string, otherUrl?: string): GrantsDatabases {
   return createGrantsDatabases({
     ledgerUrl,
-    urlOf: (name) => (name === 'OTHER_URL' ? otherUrl : ledgerUrl),
+    urlOf: (name) => urlOfVariable(name === 'OTHER_URL' ? otherUrl : ledgerUrl),
   });
 }
 

@@ -74,18 +74,18 @@ test('what would mend a seed stands beside its reason, until it is mended and th
 });
 
 test.for([
-  ['a variable that nobody set', undefined, 'database-not-configured', 'APP1_DATABASE_URL is not set'],
+  ['a variable that nobody set', undefined, 'database-not-configured', 'APP1_DATABASE_URL: not set'],
   [
     'a variable that holds something else',
     () => 'jdbc:postgresql://app:secret@db/app1',
     'database-not-configured',
-    'APP1_DATABASE_URL holds no PostgreSQL URL: expected postgres://user:password@host:port/database, special characters of the password percent-encoded',
+    'APP1_DATABASE_URL: expected postgres://user:password@host:port/database, special characters of the password percent-encoded',
   ],
   [
     'a database that does not exist',
     (url: string) => withDatabase(url, 'no_such_database'),
     'database-refused',
-    'APP1_DATABASE_URL: PostgreSQL refuses it (3D000)',
+    'PostgreSQL (APP1_DATABASE_URL) refuses: there is no such database (3D000)',
   ],
 ] as const)('%s is named', async ([, valueFor, reason, fix], { produce, work, cognito, ledger, databaseUrl }) => {
   cognito.addPool({ id: POOL, users: [{ email: ADA }] });

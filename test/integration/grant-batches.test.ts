@@ -164,7 +164,7 @@ test('a database that is down fails its own seeds, and no others', async ({ prod
     ],
   });
   await using granter = await openGranter(databaseUrl, {
-    urlOf: (name) => (name === 'OTHER_URL' ? 'postgres://nobody@127.0.0.1:1/nowhere' : databaseUrl),
+    urlOf: (name) => ({ url: name === 'OTHER_URL' ? 'postgres://nobody@127.0.0.1:1/nowhere' : databaseUrl }),
   });
 
   expect(tally(await granter.grant())).toEqual({ granted: 30, 'retrying: database-unavailable': 30 });

@@ -21,7 +21,7 @@ test('thirty tenants with a database each: five are open at a time, and the idle
     })),
   });
   await using granter = await openGranter(databaseUrl, {
-    urlOf: (name) => withDatabase(databaseUrl, name.toLowerCase()),
+    urlOf: (name) => ({ url: withDatabase(databaseUrl, name.toLowerCase()) }),
     limits: { databases: 5, connectionsEach: 2, idleMs: 300 },
   });
 

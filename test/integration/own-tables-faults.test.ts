@@ -193,7 +193,7 @@ test('an index that goes while a worker runs blocks nobody', async ({ produce, d
 
 test('a right that goes while a worker runs is named', async ({ produce, databaseUrl }) => {
   const { user, url } = await createUser(databaseUrl, LATER_SHAPE);
-  await using granter = await openGranter(databaseUrl, { urlOf: () => url });
+  await using granter = await openGranter(databaseUrl, { urlOf: () => ({ url }) });
   const grants = inFlip(LATER_TABLE, { databaseUrlEnv: 'FLIP_URL' });
   await produce({ tenants: [{ grants, seeds: [EMAIL] }] }, 'v1');
   expect(tally(await granter.grant())).toEqual({ granted: 1 });

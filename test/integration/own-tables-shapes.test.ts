@@ -397,7 +397,7 @@ test('row-level security that refuses one row blocks one seed, and says what ref
   [url.username, url.password] = [user, 'password'];
   const seeds = people(20).map((email, n): SeedSketch => ({ email, roles: [n === 0 ? 'admin' : 'researcher'] }));
   await produce({ tenants: [{ grants: inFlip(FIRST_TABLE, { databaseUrlEnv: 'FLIP_URL' }), seeds }] });
-  await using granter = await openGranter(databaseUrl, { urlOf: () => url.href });
+  await using granter = await openGranter(databaseUrl, { urlOf: () => ({ url: url.href }) });
 
   const outcomes = await granter.grant();
 

@@ -45,7 +45,7 @@ export interface Granter extends AsyncDisposable {
 /** What a worker does between Cognito's answer and the settled seed, with connections of its own. */
 export async function openGranter(url: string, options: Partial<GrantsDatabasesOptions> = {}): Promise<Granter> {
   const ledger = await openLedger({ url, maxConnections: 10 });
-  const databases = createGrantsDatabases({ ledgerUrl: url, urlOf: () => url, ...options });
+  const databases = createGrantsDatabases({ ledgerUrl: url, urlOf: () => ({ url }), ...options });
   const prepared = await runPrepared(ledger);
   const takeSeed = createSeedTaker(ledger.em, prepared);
   const grantSeed = createSeedGranter({

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SeedJob } from '#shared/contract/seed-job.ts';
 import type { SeedQueue } from '#shared/queue/open-queue.ts';
 import { redact } from '#shared/runtime/logger.ts';
-import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
+import { codeOf } from '#shared/errors/code-of.ts';
 import { inTime } from '../gate/in-time.ts';
 import { isCrossSite, isLoggedIn, isLoopbackName, type BoardAccess } from './board-access.ts';
 import { isAllowed } from './board-guard.ts';

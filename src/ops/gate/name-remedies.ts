@@ -1,6 +1,6 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import type { RunId, TenantId } from '#shared/contract/ids.ts';
-import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
+import { codeOf } from '#shared/errors/code-of.ts';
 import type { Gate } from './gate.ts';
 
 interface Remedy {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PostgresUrl } from './postgres-url.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -48,14 +49,6 @@ export function whole({ from, to, byDefault }: { from: number; to: number; byDef
     .pipe(z.number().min(from, expected).max(to, expected))
     .default(byDefault);
 }
-
-export const POSTGRES_URL_EXPECTED =
-  'expected postgres://user:password@host:port/database, special characters of the password percent-encoded';
-
-export const PostgresUrl = z.string().refine((url) => {
-  const { protocol = '', pathname = '' } = URL.parse(url) ?? {};
-  return /^postgres(?:ql)?:$/.test(protocol) && /^\/./.test(pathname);
-}, POSTGRES_URL_EXPECTED);
 
 export const LogLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info');
 export type LogLevel = z.infer<typeof LogLevel>;

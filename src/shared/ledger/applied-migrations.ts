@@ -1,4 +1,4 @@
-import { codeOf } from '#shared/runtime/wait-until-reachable.ts';
+import { codeOf } from '#shared/errors/code-of.ts';
 import { LEDGER_MIGRATIONS } from './ledger.ts';
 
 /** SQLSTATE: the table or the whole schema does not exist, so nothing was ever migrated or produced. */

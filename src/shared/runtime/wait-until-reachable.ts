@@ -1,4 +1,6 @@
 import pRetry from 'p-retry';
+import { codeOf, NO_TLS } from '#shared/errors/code-of.ts';
+import { isCertificateCode } from '#shared/errors/is-certificate-code.ts';
 
 /** Something this process depends on did not answer within the bound: exit 5. */
 export class UnreachableError extends Error {
@@ -31,28 +33,31 @@ export async function waitUntilReachable(probe: () => Promise<unknown>, { what, 
   }
 }
 
-/** What gave an SQLSTATE, or another answer that is known here, was reached, and refused. EPIPE has no digit. */
+/** What gave an SQLSTATE, or another answer that is known here, was reached, and refused. */
 export function unreachable(what: string, cause: unknown): UnreachableError {
-  const code = codeOf(cause);
-  const why = REFUSALS.get(code);
-  const verb = why !== undefined || /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? 'refuses' : 'cannot be reached';
-  return new UnreachableError(`${what} ${verb}${why === undefined ? '' : `: ${why}`} (${code})`, { cause });
+  return new UnreachableError(`${what} ${verdictOf(codeOf(cause))}`, { cause });
 }
 
 /** The ledger was asked, and did not say what it was asked for. */
 export function describeSilence(error: unknown): string {
   const code = codeOf(error);
-  const why = REFUSALS.get(code);
-  return why === undefined
-    ? `the ledger does not answer (${code})`
-    : `the ledger (DATABASE_URL) refuses: ${why} (${code})`;
+  return REFUSALS.has(code) || isCertificateCode(code)
+    ? `the ledger (DATABASE_URL) ${verdictOf(code)}`
+    : `the ledger does not answer (${code})`;
 }
 
-const NO_TLS = 'ERR_NO_TLS';
-/** ioredis: Command.js; pg-pool: index.js; pg: lib/client.js. */
-const TIMED_OUT = /^(?:Command timed out|timeout exceeded when trying to connect|Query read timeout)$/;
+function verdictOf(code: string): string {
+  const why = REFUSALS.get(code);
+  const because = why === undefined ? '' : `: ${why}`;
+  if (isCertificateCode(code)) return `is not to be trusted${because} (${code})`;
+  const isSqlState = /^(?=.*\d)[0-9A-Z]{5}$/.test(code); // EPIPE has no digit
+  return `${why !== undefined || isSqlState ? 'refuses' : 'cannot be reached'}${because} (${code})`;
+}
 
-/** SQLSTATEs (PostgreSQL: Appendix A) and what Redis replies, where somebody has to do something about it. */
+const UNKNOWN_AUTHORITY =
+  'this machine does not know the authority that signed its certificate; name its file by NODE_EXTRA_CA_CERTS, or for PostgreSQL by sslrootcert in the URL';
+
+/** SQLSTATEs (PostgreSQL: Appendix A), what Redis replies and TLS codes, where somebody has to do something about it. */
 const REFUSALS: ReadonlyMap<string, string> = new Map([
   ['28P01', 'wrong user or password'],
   ['28000', 'it does not let this user in'],
@@ -62,16 +67,12 @@ const REFUSALS: ReadonlyMap<string, string> = new Map([
   ['NOAUTH', 'it wants a password'],
   ['NOPERM', 'the user lacks a right'],
   [NO_TLS, 'it does not speak TLS, which the URL wants'],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', UNKNOWN_AUTHORITY],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', UNKNOWN_AUTHORITY],
+  ['SELF_SIGNED_CERT_IN_CHAIN', UNKNOWN_AUTHORITY],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', UNKNOWN_AUTHORITY],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'its certificate is for another host'],
+  ['CERT_HAS_EXPIRED', 'its certificate has expired'],
   ['ERR_DB_INDEX', 'it has no database of that number'],
   ['42703', 'this version is newer than the ledger: run its produce'],
 ]);
-
-/** The stable name of a driver's error: an errno, an SQLSTATE, the word that Redis replied, else its class. */
-export function codeOf(error: unknown): string {
-  const { code, name, message } = (error ?? {}) as { code?: unknown; name?: unknown; message?: unknown };
-  if (typeof code === 'string') return code; // a DOMException's is a number that nobody knows
-  if (name === 'ReplyError') return /^[A-Z]+\b/.exec(String(message))?.[0] ?? 'ERR';
-  if (/does not support SSL/.test(String(message))) return NO_TLS; // pg: lib/connection.js
-  if (name === 'TimeoutError' || TIMED_OUT.test(String(message))) return 'ETIMEDOUT';
-  return String(name ?? 'unknown');
-}

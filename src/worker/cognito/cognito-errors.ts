@@ -1,4 +1,5 @@
 import type { Reason } from '#shared/contract/reasons.ts';
+import { isCertificateCode } from '#shared/errors/is-certificate-code.ts';
 
 /**
  * Error name → reason, for every error that the models of Cognito and STS name (a test holds the table against them) and
@@ -157,11 +158,9 @@ function isStaleSignature({ name, message }: Error): boolean {
   return /^(InvalidSignatureException|SignatureDoesNotMatch)$/.test(name) && /expired|not yet current/i.test(message);
 }
 
-/** Node's errno and TLS codes (nodejs.org: errors, tls). `null`: not one of them. */
+/** Node's errno and TLS codes (nodejs.org: errors). `null`: not one of them. */
 function classifyErrno(code: string): Reason | null {
-  if (/CERT|CRL|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|PATH_LENGTH|INVALID_(CA|PURPOSE)$/.test(code)) {
-    return 'endpoint-refused';
-  }
+  if (isCertificateCode(code)) return 'endpoint-refused';
   if (code === 'ETIMEDOUT') return 'timeout';
   return /^(E(?!RR_)|HPE_)[A-Z_]+$/.test(code) ? 'network' : null; // HPE: what came was no HTTP, as of a proxy that breaks
 }

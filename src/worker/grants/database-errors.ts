@@ -1,4 +1,5 @@
 import type { Reason } from '#shared/contract/reasons.ts';
+import { isCertificateCode } from '#shared/errors/is-certificate-code.ts';
 
 /** SQLSTATE → reason (PostgreSQL: Appendix A). Five characters are one state, two are the rest of its class. */
 export const REASON_BY_SQLSTATE = {
@@ -54,13 +55,9 @@ export function isDatabaseAway(error: unknown): boolean {
   return (reason === 'database-unavailable' || reason === 'database-refused') && !isStatement;
 }
 
-/**
- * TLS that PostgreSQL does not speak (pg: lib/connection.js), or a certificate that nobody trusts (Node.js docs: TLS, X509
- * certificate error codes).
- */
+/** TLS that PostgreSQL does not speak (pg: lib/connection.js), or a certificate that nobody trusts. */
 function isUntrusted({ message, code }: Error & { readonly code?: unknown }): boolean {
-  const isCertificate = /CERT|CRL|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|PATH_LENGTH|INVALID_(CA|PURPOSE)$/;
-  return (typeof code === 'string' && isCertificate.test(code)) || /does not support SSL connections/.test(message);
+  return (typeof code === 'string' && isCertificateCode(code)) || /does not support SSL connections/.test(message);
 }
 
 /**

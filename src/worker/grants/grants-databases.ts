@@ -1,4 +1,5 @@
 import { MikroORM, type EntityManager, type Options } from '@mikro-orm/postgresql';
+import type { UrlOfVariable } from '#shared/config/postgres-url.ts';
 import type { TenantSettings } from '#shared/contract/tenant-settings.ts';
 import { postgresOptions } from '#shared/ledger/postgres-options.ts';
 import { lendBounded } from './lend-bounded.ts';
@@ -7,8 +8,7 @@ import { lendBounded } from './lend-bounded.ts';
 export type GrantsDatabase =
   | { readonly kind: 'ledger' }
   | { readonly kind: 'other'; readonly em: EntityManager }
-  /** `isSet`: the variable holds something, but no URL of PostgreSQL. */
-  | { readonly kind: 'not-configured'; readonly isSet: boolean };
+  | { readonly kind: 'not-configured'; readonly problem: string };
 
 /** Where grants of a tenant are written, and the server, which fails for all its databases. For comparing, not for showing. */
 export interface GrantsSite {
@@ -28,8 +28,7 @@ export interface GrantsDatabases extends AsyncDisposable {
 
 export interface GrantsDatabasesOptions {
   readonly ledgerUrl: string;
-  /** The URL that this environment variable holds. `undefined`: it is not set; `null`: it holds something else. */
-  urlOf(databaseUrlEnv: string): string | null | undefined;
+  urlOf(databaseUrlEnv: string): UrlOfVariable;
   readonly limits?: GrantsDatabasesLimits;
 }
 
@@ -56,8 +55,10 @@ export function createGrantsDatabases({ ledgerUrl, urlOf, limits = LIMITS }: Gra
   const sites = new WeakMap<TenantSettings['grants'], { readonly site: GrantsSite | null }>(); // settings are shared by seeds
 
   function findSite({ databaseUrlEnv, schema, table }: TenantSettings['grants']): GrantsSite | null {
-    const url = urlOf(databaseUrlEnv);
-    if (url === undefined || url === null || (url === ledgerUrl && table === undefined)) return null;
+    const found = urlOf(databaseUrlEnv);
+    if ('problem' in found) return null;
+    const { url } = found;
+    if (url === ledgerUrl && table === undefined) return null;
     return { table: JSON.stringify([url, schema, table?.name]), server: new URL(url).host };
   }
 
@@ -70,8 +71,9 @@ export function createGrantsDatabases({ ledgerUrl, urlOf, limits = LIMITS }: Gra
       return site;
     },
     async use(databaseUrlEnv, work) {
-      const url = urlOf(databaseUrlEnv);
-      if (url === undefined || url === null) return work({ kind: 'not-configured', isSet: url === null });
+      const found = urlOf(databaseUrlEnv);
+      if ('problem' in found) return work({ kind: 'not-configured', problem: found.problem });
+      const { url } = found;
       if (url === ledgerUrl) return work({ kind: 'ledger' });
       return open.lend(url, (orm) => work({ kind: 'other', em: orm.em.fork() }));
     },

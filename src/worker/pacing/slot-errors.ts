@@ -1,6 +1,6 @@
 import { ReplyError } from 'ioredis';
 import type { Reason } from '#shared/contract/reasons.ts';
-import { redisErrorCode } from '#shared/queue/redis-error-code.ts';
+import { redisErrorCode } from '#shared/errors/redis-error-code.ts';
 import { classifyDatabaseError } from '../grants/database-errors.ts';
 
 /** What Redis says when it refuses for good: a missing right, a login, a bug of ours. All else passes by itself. */

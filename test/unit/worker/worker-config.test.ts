@@ -42,11 +42,11 @@ test('a base above the cap is refused', () => {
 test("a tenant's database is found by the name of its variable, and only when it is one", () => {
   const { databaseUrl } = parseWorkerConfig({ DATABASE_URL, FLIP_URL: DATABASE_URL, HOME: '/root', EMPTY: '' });
   expect(['DATABASE_URL', 'FLIP_URL', 'HOME', 'EMPTY', 'ABSENT'].map(databaseUrl)).toEqual([
-    DATABASE_URL,
-    DATABASE_URL,
-    null,
-    undefined,
-    undefined,
+    { url: DATABASE_URL },
+    { url: DATABASE_URL },
+    { problem: expect.stringMatching(/^expected postgres:/) },
+    { problem: 'not set' },
+    { problem: 'not set' },
   ]);
 });
 

@@ -1,14 +1,5 @@
 import { expect, test } from 'vitest';
-import {
-  ConfigError,
-  httpEnv,
-  ledgerEnv,
-  parseEnv,
-  parseTogether,
-  PostgresUrl,
-  whole,
-  type Env,
-} from '#shared/config/env.ts';
+import { ConfigError, httpEnv, ledgerEnv, parseEnv, parseTogether, whole, type Env } from '#shared/config/env.ts';
 
 const SHAPE = { ...ledgerEnv, ...httpEnv, LIMIT: whole({ from: 1, to: 9, byDefault: 5 }) };
 
@@ -50,21 +41,3 @@ test.for(['0', '10', '-1', '1.5', '1e0', ' 5', '5 ', '0x5', 'NaN', '٣'])(
     );
   },
 );
-
-test('only a PostgreSQL URL is one', () => {
-  const urls = [
-    'postgres://h/d',
-    'postgresql://u:p@h:5432/d',
-    'mysql://h/d',
-    'h:5432/d',
-    'postgres',
-    'postgres://u:p@h:5432/',
-    'postgres://h?x=/d',
-    'postgres:///d?host=/run',
-    '',
-  ];
-  expect(urls.filter((url) => PostgresUrl.safeParse(url).success)).toEqual([
-    ...urls.slice(0, 2),
-    'postgres:///d?host=/run',
-  ]);
-});
