@@ -16,6 +16,8 @@ export interface WorkerConfig {
   /** How long the seeds of a superseded run are kept. */
   readonly retentionDays: number;
   readonly stsEndpointIsConfigured: boolean;
+  /** AWS is asked through the proxies that are named here; `undefined`: through none. */
+  readonly proxyEnv: Env | undefined;
   /** The database URL in the variable of this name. */
   databaseUrl(name: string): UrlOfVariable;
 }
@@ -32,6 +34,7 @@ export const workerEnv = {
   ROLECALL_SHUTDOWN_TIMEOUT_MS: whole({ from: 0, to: 3_600_000, byDefault: 20_000 }),
   // Not 0: the release that is being replaced still serves, and its pods still ask for its gate.
   ROLECALL_RETENTION_DAYS: whole({ from: 1, to: 3650, byDefault: 30 }),
+  NODE_USE_ENV_PROXY: z.string().optional(),
   AWS_ENDPOINT_URL: z.string().optional(),
   AWS_ENDPOINT_URL_STS: z.string().optional(),
 };
@@ -60,6 +63,7 @@ export function parseWorkerConfig(env: Env): WorkerConfig {
     shutdownTimeoutMs: parsed.ROLECALL_SHUTDOWN_TIMEOUT_MS,
     retentionDays: parsed.ROLECALL_RETENTION_DAYS,
     stsEndpointIsConfigured: (parsed.AWS_ENDPOINT_URL_STS ?? parsed.AWS_ENDPOINT_URL) !== undefined,
+    proxyEnv: parsed.NODE_USE_ENV_PROXY === '1' ? env : undefined, // as Node itself understands it
     databaseUrl: readOnce((name) => urlOfVariable(env[name])),
   };
 }

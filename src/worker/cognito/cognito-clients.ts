@@ -1,3 +1,4 @@
+import type { AgentOptions } from 'node:https';
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider';
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
@@ -14,13 +15,16 @@ export interface CognitoClients extends Disposable {
 export interface CognitoClientsOptions {
   /** `AWS_ENDPOINT_URL_STS` or `AWS_ENDPOINT_URL` is set: the SDK finds STS itself. */
   readonly stsEndpointIsConfigured: boolean;
+  /** The variables that name proxies (Node.js docs: Built-in Proxy Support); the SDK's own agents look at none. */
+  readonly proxyEnv?: AgentOptions['proxyEnv'];
 }
 
 /** Without the body's time-out a stalled answer would hang for ever: `requestTimeout` ends with the headers. */
 const TIMEOUTS = { connectionTimeout: 2_000, requestTimeout: 5_000, socketTimeout: 5_000, throwOnRequestTimeout: true };
 
-export function createCognitoClients({ stsEndpointIsConfigured }: CognitoClientsOptions): CognitoClients {
-  const requestHandler = new NodeHttpHandler(TIMEOUTS); // shared, so that an evicted client leaves its sockets to the next
+export function createCognitoClients({ stsEndpointIsConfigured, proxyEnv }: CognitoClientsOptions): CognitoClients {
+  const agents = proxyEnv && { httpAgent: { proxyEnv }, httpsAgent: { proxyEnv } };
+  const requestHandler = new NodeHttpHandler({ ...TIMEOUTS, ...agents }); // shared, so that an evicted client leaves its sockets to the next
   const clients = new Map<string, CognitoIdentityProviderClient>();
 
   function create({ region, endpoint, assumeRole }: UserPool): CognitoIdentityProviderClient {

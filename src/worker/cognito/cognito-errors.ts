@@ -137,7 +137,8 @@ const REASONS_BY_NAME: ReadonlyMap<string, Reason> = new Map(Object.entries(REAS
 /** Any 5xx, then the name, then an errno, then the status, which misleads: throttling arrives as HTTP 400. */
 export function classifyCognitoError(error: unknown): Reason {
   if (!(error instanceof Error)) return 'unexpected';
-  const { code, $metadata } = error as { code?: unknown; $metadata?: { httpStatusCode?: number } };
+  const { code, statusCode, $metadata } = error as ThirdPartyError;
+  if (code === 'ERR_PROXY_TUNNEL') return classifyProxy(statusCode);
   const status = $metadata?.httpStatusCode;
   if (status !== undefined && status >= 500) return 'cognito-unavailable';
   if (isStaleSignature(error)) return 'credentials-expired';
@@ -151,6 +152,17 @@ export function classifyCognitoError(error: unknown): Reason {
   if (status < 400) return 'cognito-unavailable'; // a 200 that does not parse, a redirect of some proxy
   // A 4xx page that is not in Cognito's format, or an address that it would know: its own errors are 400, and named.
   return error.name === 'SyntaxError' || status === 404 ? 'endpoint-refused' : 'cognito-refused';
+}
+
+interface ThirdPartyError extends Error {
+  readonly code?: unknown;
+  readonly statusCode?: number;
+  readonly $metadata?: { readonly httpStatusCode?: number };
+}
+
+/** What it answered to CONNECT (Node.js: lib/https.js), if it did. What it refuses somebody has to allow. */
+function classifyProxy(status = 0): Reason {
+  return status >= 400 && status < 500 && status !== 408 && status !== 429 ? 'endpoint-refused' : 'network';
 }
 
 /** The one place where a message decides: the same name stands for a wrong key, which is definitive. */

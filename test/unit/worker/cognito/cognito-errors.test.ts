@@ -10,11 +10,12 @@ interface Thrown {
   readonly name?: string;
   readonly code?: unknown;
   readonly status?: number;
+  readonly statusCode?: number;
   readonly message?: string;
 }
 
-function thrown({ name = 'Error', code, status, message = '' }: Thrown): Error {
-  const error = Object.assign(new Error(message), { code, ...(status !== undefined && meta(status)) });
+function thrown({ name = 'Error', code, status, statusCode, message = '' }: Thrown): Error {
+  const error = Object.assign(new Error(message), { code, statusCode, ...(status !== undefined && meta(status)) });
   error.name = name;
   return error;
 }
@@ -46,6 +47,11 @@ test.for<[what: string, error: Thrown, reason: Reason]>([
   ['a redirect of a captive portal', { name: 'Unknown', status: 302 }, 'cognito-unavailable'],
   ['something else that speaks HTTP', { name: 'Unknown', status: 404 }, 'endpoint-refused'],
   ['a proxy that refuses with a page', { name: 'SyntaxError', status: 403 }, 'endpoint-refused'],
+  ['a proxy that wants a password', { code: 'ERR_PROXY_TUNNEL', statusCode: 407 }, 'endpoint-refused'],
+  ['a proxy that refuses the host', { code: 'ERR_PROXY_TUNNEL', statusCode: 403 }, 'endpoint-refused'],
+  ['a proxy that is busy', { code: 'ERR_PROXY_TUNNEL', statusCode: 429 }, 'network'],
+  ['a proxy that finds nobody', { code: 'ERR_PROXY_TUNNEL', statusCode: 502 }, 'network'],
+  ['a proxy that does not answer', { code: 'ERR_PROXY_TUNNEL' }, 'network'],
   ['STS answers 503 with what is no XML', { message: 'unclosed tag', status: 503 }, 'cognito-unavailable'],
   ['a closed socket', { name: 'TimeoutError', code: 'ECONNRESET' }, 'network'],
   ['a socket closed in the middle of a 200', { code: 'ECONNRESET', status: 200 }, 'network'],
