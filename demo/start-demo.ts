@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { sql } from '@mikro-orm/postgresql';
 import { LogLevel, parseEnv } from '#shared/config/env.ts';
+import { codeOf } from '#shared/errors/code-of.ts';
 import { openLedger, type Ledger } from '#shared/ledger/ledger.ts';
 import { createLogger } from '#shared/runtime/logger.ts';
-import { codeOf } from '#shared/errors/code-of.ts';
 import { UnreachableError } from '#shared/runtime/wait-until-reachable.ts';
 import { migrate } from '../src/producer/migrate.ts';
 import { startUp, type Up, type UpOptions } from '../src/up.ts';

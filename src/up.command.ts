@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ReleaseId } from '#shared/contract/ids.ts';
 import { defineCommand } from '#shared/runtime/command.ts';
 import { EXIT } from '#shared/runtime/exit-codes.ts';
-import { describe } from './producer/produce.command.ts';
+import { describe, remarksOn } from './producer/produce.command.ts';
 
 export const upCommand = defineCommand({
   summary: 'produce, work and ops in one process, until SIGTERM',
@@ -12,7 +12,7 @@ export const upCommand = defineCommand({
   async run({ release }, { env, log, signal, say }) {
     const { startUp } = await import('./up.ts');
     await using up = await startUp({ env, log, signal, release });
-    say(describe(up.produced));
+    for (const line of [describe(up.produced), ...remarksOn(up.produced)]) say(line);
     if (!signal.aborted) await once(signal, 'abort');
     log.info('stopping');
     return EXIT.ok;

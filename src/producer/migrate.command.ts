@@ -10,10 +10,15 @@ export const migrateCommand = defineCommand({
   parse: z.object({ json: z.boolean().default(false) }),
   async run({ json }, { env, out, signal }) {
     const config = parseProducerConfig(env);
-    const { prepare, readOrThrow } = await import('./produce.ts');
+    const [{ prepareDatabases }, { readOrThrow }, { UnreachableError }] = await Promise.all([
+      import('./prepare-databases.ts'),
+      import('./produce.ts'),
+      import('#shared/runtime/wait-until-reachable.ts'),
+    ]);
     const { manifest } = await readOrThrow(config.manifestPath, env);
     const managed = managedSchemas(manifest, env);
-    await prepare({ config, managed, roles: manifest.roles, signal });
+    const away = await prepareDatabases({ config, managed, roles: manifest.roles, signal });
+    if (away.length > 0) throw new UnreachableError(away.map(({ problem }) => problem).join('\n'));
     const places = managed.map(({ databaseUrlEnv, schema }) => ({ databaseUrlEnv, schema }));
     out(
       json

@@ -2,6 +2,7 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import pg from 'pg';
 import { ConfigError } from '#shared/config/env.ts';
 import type { Role } from '#shared/contract/roles.ts';
+import { codeOf } from '#shared/errors/code-of.ts';
 import { ledgerOptions } from '#shared/ledger/ledger.ts';
 import { hasApplied, schemaProblem, type Ask } from '#shared/ledger/applied-migrations.ts';
 import { ensureRoles, hasRoles } from '#shared/managed-tables/ensure-roles.ts';
@@ -13,7 +14,6 @@ import {
 import { migrateQueue } from '#shared/queue/migrate-queue.ts';
 import { queueSchemaVersion } from '#shared/queue/open-queue.ts';
 import type { QueueTarget } from '#shared/queue/queue-target.ts';
-import { codeOf } from '#shared/errors/code-of.ts';
 import { fewAtOnce } from './few-at-once.ts';
 
 export interface ManagedSchema {
@@ -46,17 +46,23 @@ export async function migrate({ ledgerUrl, queue, managed, roles }: MigrateOptio
       },
     ),
   );
+  const problems = new Set<string>();
+  const note = (error: unknown) => {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.add(error.message);
+  };
   await fewAtOnce(Map.groupBy(managed, ({ url }) => url).values(), (targets) =>
     connected(targets[0] as ManagedSchema, async (client) => {
       for (const target of targets) {
         await underLockUnless(
           () => isManaged(client, target, roles),
           client,
-          () => migrateManaged(target, roles),
+          () => migrateManaged(target, roles).catch(note),
         );
       }
-    }),
+    }).catch(note),
   );
+  if (problems.size > 0) throw new ConfigError([...problems].toSorted().join('\n'));
 }
 
 async function isManaged(client: pg.Client, { schema }: ManagedSchema, roles: readonly Role[]): Promise<boolean> {

@@ -40,6 +40,7 @@ export const createProduceCommand = (waitForGate: WaitForGate) =>
       const { produce } = await import('./produce.ts');
       const produced = await produce({ config, env, release, signal });
       const summary = json ? JSON.stringify(produced) : describe(produced);
+      for (const remark of remarksOn(produced)) say(remark);
       if (!wait) {
         out(summary);
         return EXIT.ok;
@@ -54,4 +55,11 @@ export function describe({ name, release, run, recorded, tenants, seeds, enqueue
   const what = recorded ? `recorded as run ${run}` : `already current as run ${run}`;
   const older = superseded > 0 ? `; ${superseded} unsettled seeds of older runs superseded` : '';
   return `release ${release} of ${name} ${what}: ${tenants} tenants, ${seeds} seeds, ${enqueued} enqueued${older}`;
+}
+
+/** What the release goes on without. */
+export function remarksOn({ databasesAway }: Produced): string[] {
+  return databasesAway.map(
+    ({ problem }) => `${problem}: the release goes on without it, and its seeds are tried again until it answers`,
+  );
 }

@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { ReleaseId, type ManifestName, type RunId } from '#shared/contract/ids.ts';
 import type { Env } from '#shared/config/env.ts';
+import { codeOf } from '#shared/errors/code-of.ts';
 import { findSuperseded } from '#shared/ledger/find-superseded.ts';
 import { openLedger } from '#shared/ledger/ledger.ts';
 import { askQueue, nameQueue, openQueue } from '#shared/queue/open-queue.ts';
 import { removeFailedJobs } from '#shared/queue/remove-failed-jobs.ts';
-import { codeOf } from '#shared/errors/code-of.ts';
 import { UnreachableError, waitUntilReachable } from '#shared/runtime/wait-until-reachable.ts';
 import { enqueueRun } from './enqueue-run.ts';
-import { fewAtOnce } from './few-at-once.ts';
 import { ManifestError } from './manifest/manifest-error.ts';
 import { readManifest, type ManifestRead } from './manifest/read-manifest.ts';
-import { askPostgres, migrate } from './migrate.ts';
+import { BOOT_BOUND_MS, prepareDatabases, type DatabaseAway } from './prepare-databases.ts';
 import { managedSchemas, type ProducerConfig } from './producer-config.ts';
 import { recordRun, type RecordedRun } from './record-run.ts';
 
@@ -29,10 +28,8 @@ export interface Produced extends RecordedRun {
   readonly tenants: number;
   /** Seeds for which a job was asked for: those not settled and not blocked. */
   readonly enqueued: number;
+  readonly databasesAway: readonly DatabaseAway[];
 }
-
-/** How long to wait for what starts beside us. Longer would look like hanging. */
-const BOOT_BOUND_MS = 10_000;
 
 /** Manifest → ledger → jobs, in this order: a producer that dies in between is repaired by running it again. */
 export async function produce(options: ProduceOptions): Promise<Produced> {
@@ -48,7 +45,7 @@ export async function produce(options: ProduceOptions): Promise<Produced> {
 async function recordManifest({ config, env, release, signal }: ProduceOptions, opened: AsyncDisposableStack) {
   const { manifest, digest } = await readOrThrow(config.manifestPath, env);
   const managed = managedSchemas(manifest, env);
-  await prepare({ config, managed, roles: manifest.roles, signal });
+  const databasesAway = await prepareDatabases({ config, managed, roles: manifest.roles, signal });
 
   const ledger = opened.use(await openLedger({ url: config.ledgerUrl, maxConnections: 3 }));
   const queue = opened.use(openQueue(config.queue));
@@ -56,7 +53,7 @@ async function recordManifest({ config, env, release, signal }: ProduceOptions, 
 
   const named = release ?? config.release ?? ReleaseId.parse(randomUUID());
   const run = await recordRun(ledger.em.fork(), { manifest, digest, release: named });
-  const recorded = { ...run, name: manifest.name, release: named, tenants: manifest.tenants.length };
+  const recorded = { ...run, name: manifest.name, release: named, tenants: manifest.tenants.length, databasesAway };
   return { ledger, queue, recorded };
 }
 
@@ -64,19 +61,6 @@ export async function readOrThrow(path: string, env: Env): Promise<Extract<Manif
   const read = await readManifest(path, env);
   if (read.kind === 'refused') throw new ManifestError(read.problems);
   return read;
-}
-
-type PrepareOptions = Pick<ProduceOptions, 'config' | 'signal'> &
-  Pick<Parameters<typeof migrate>[0], 'managed' | 'roles'>;
-
-/** Waits for every database, then migrates. Nothing is recorded before all of them answer. */
-export async function prepare({ config, managed, roles, signal }: PrepareOptions): Promise<void> {
-  const databases = new Map(managed.map(({ url, databaseUrlEnv }) => [url, databaseUrlEnv]));
-  databases.set(config.ledgerUrl, 'DATABASE_URL');
-  await fewAtOnce(databases, ([url, name]) =>
-    waitUntilReachable(() => askPostgres(url), { what: `PostgreSQL (${name})`, boundMs: BOOT_BOUND_MS, signal }),
-  );
-  await migrate({ ledgerUrl: config.ledgerUrl, queue: config.queue, managed, roles });
 }
 
 /** The run is recorded, so whoever runs `produce` again adds what is missing, and the workers' reconciler does too. */

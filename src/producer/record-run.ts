@@ -2,8 +2,8 @@ import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import pRetry from 'p-retry';
 import { ConfigError } from '#shared/config/env.ts';
 import type { ManifestName, ReleaseId, RunId } from '#shared/contract/ids.ts';
-import { moveToSuperseded } from '#shared/ledger/move-seed.ts';
 import { codeOf } from '#shared/errors/code-of.ts';
+import { moveToSuperseded } from '#shared/ledger/move-seed.ts';
 import type { Manifest } from './manifest/manifest.ts';
 import { planSeeds, type PlannedSeed } from './plan-seeds.ts';
 

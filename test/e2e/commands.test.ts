@@ -225,6 +225,25 @@ test('a PostgreSQL that is away is exit code 5, soon', async ({ run, manifest })
   expect(ended.filter(({ stdout, stderr }) => `${stdout}${stderr}`.includes('hunter2'))).toEqual([]);
 });
 
+test("a tenant's PostgreSQL that is away is a remark of produce, and exit code 5 of migrate", async ({
+  run,
+  manifest,
+  databaseUrl,
+}) => {
+  const grants = { databaseUrlEnv: 'APP1_URL', schema: 'public' };
+  await manifest({ tenants: [...ONE.tenants, { id: 'app1', grants, seeds: ['grace@example.org'] }] });
+  const away = { APP1_URL: `postgres://user:hunter2@127.0.0.1:${await freePort()}/x` };
+  const [produced, migrated] = await Promise.all(['produce --release v1', 'migrate'].map((c) => run(c, away)));
+
+  const problem = 'PostgreSQL (APP1_URL) cannot be reached (ECONNREFUSED)';
+  expect(produced).toMatchObject({
+    exitCode: 0,
+    stderr: `${problem}: the release goes on without it, and its seeds are tried again until it answers\n`,
+  });
+  expect(migrated).toMatchObject({ exitCode: 5, stdout: '', stderr: `rolecall: ${problem}\n` });
+  expect(await execute(databaseUrl, 'select from rolecall.seed')).toHaveLength(2);
+});
+
 test('a Redis that is away is exit code 5, soon, and nothing is recorded', async ({ run, manifest, databaseUrl }) => {
   await manifest(ONE);
   const away = { REDIS_URL: `redis://user:hunter2@127.0.0.1:${await freePort()}` };

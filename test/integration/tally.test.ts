@@ -1,9 +1,9 @@
 import { MikroORM, sql } from '@mikro-orm/postgresql';
 import { expect, vi } from 'vitest';
 import { SEED_STATES } from '#shared/contract/seed-state.ts';
+import { codeOf } from '#shared/errors/code-of.ts';
 import { ledgerOptions, type Ledger } from '#shared/ledger/ledger.ts';
 import { moveToSuperseded } from '#shared/ledger/move-seed.ts';
-import { codeOf } from '#shared/errors/code-of.ts';
 import { askGate } from '../../src/ops/gate/ask-gate.ts';
 import { migrate } from '../../src/producer/migrate.ts';
 import { compactTally } from '../../src/worker/upkeep/compact-tally.ts';

@@ -7,8 +7,8 @@ export interface DatabaseProxy extends AsyncDisposable {
   open(): void;
 }
 
-/** Stands before a PostgreSQL server: takes every connection and, until it is opened, never says a word. */
-export async function startSilentProxy(databaseUrl: string): Promise<DatabaseProxy> {
+/** Stands before a PostgreSQL server: takes every connection and, until it is opened, never says a word. Default: a free port. */
+export async function startSilentProxy(databaseUrl: string, port = 0): Promise<DatabaseProxy> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
   let isOpen = false;
@@ -18,7 +18,7 @@ export async function startSilentProxy(databaseUrl: string): Promise<DatabasePro
     const upstream = keep(connect(Number(target.port), target.hostname));
     client.pipe(upstream).pipe(client);
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const url = new URL(databaseUrl);
   url.hostname = '127.0.0.1';

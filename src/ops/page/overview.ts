@@ -1,8 +1,8 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import type { ReleaseId, RunId, TenantId } from '#shared/contract/ids.ts';
 import type { Reason } from '#shared/contract/reasons.ts';
-import { isNotMigrated } from '#shared/ledger/applied-migrations.ts';
 import { codeOf } from '#shared/errors/code-of.ts';
+import { isNotMigrated } from '#shared/ledger/applied-migrations.ts';
 import { countSeeds, findRuns, type Run } from '../gate/gate-counts.ts';
 import { evaluateGate, type Gate, type StateCount } from '../gate/gate.ts';
 import { inTime } from '../gate/in-time.ts';

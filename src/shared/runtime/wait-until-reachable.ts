@@ -7,6 +7,9 @@ export class UnreachableError extends Error {
   override readonly name = 'UnreachableError';
 }
 
+/** It answered, or was not to be trusted: waiting mends nothing. */
+export class RefusedError extends UnreachableError {}
+
 export interface WaitOptions {
   readonly what: string;
   /** How long to go on asking. */
@@ -35,15 +38,19 @@ export async function waitUntilReachable(probe: () => Promise<unknown>, { what, 
 
 /** What gave an SQLSTATE, or another answer that is known here, was reached, and refused. */
 export function unreachable(what: string, cause: unknown): UnreachableError {
-  return new UnreachableError(`${what} ${verdictOf(codeOf(cause))}`, { cause });
+  const code = codeOf(cause);
+  const Kind = isRefusal(code) ? RefusedError : UnreachableError;
+  return new Kind(`${what} ${verdictOf(code)}`, { cause });
 }
 
 /** The ledger was asked, and did not say what it was asked for. */
 export function describeSilence(error: unknown): string {
   const code = codeOf(error);
-  return REFUSALS.has(code) || isCertificateCode(code)
-    ? `the ledger (DATABASE_URL) ${verdictOf(code)}`
-    : `the ledger does not answer (${code})`;
+  return isRefusal(code) ? `the ledger (DATABASE_URL) ${verdictOf(code)}` : `the ledger does not answer (${code})`;
+}
+
+function isRefusal(code: string): boolean {
+  return REFUSALS.has(code) || isCertificateCode(code);
 }
 
 function verdictOf(code: string): string {
