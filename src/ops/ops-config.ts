@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ConfigError, httpEnv, ledgerEnv, parseEnv, type Env } from '#shared/config/env.ts';
+import { httpEnv, ledgerEnv, parseEnv, type Env } from '#shared/config/env.ts';
 import { ReleaseId } from '#shared/contract/ids.ts';
 import type { LedgerTarget } from '#shared/ledger/ledger.ts';
 import { queueTarget, RedisUrl, type QueueTarget } from '#shared/queue/queue-target.ts';
@@ -46,7 +46,7 @@ export function parseReplayConfig(env: Env): ReplayConfig {
 }
 
 export function parseOpsConfig(env: Env): OpsConfig {
-  const parsed = parseEnv(opsShape, env);
+  const parsed = parseEnv(opsShape, env, isHalfALogin);
   const { HOST: host, PORT: port } = parsed;
   return { ...replayConfig(parsed, 5), http: { host, port }, board: boardAccess(parsed) };
 }
@@ -59,12 +59,18 @@ function replayConfig(env: z.output<z.ZodObject<typeof replayShape>>, maxConnect
   return { ...ledgerConfig(env, maxConnections), queue: queueTarget(env.REDIS_URL, env.DATABASE_URL) };
 }
 
-/** Half a login is a mistake, and an open board would be the worse guess. */
+/** A mistake, and an open board would be the worse guess. */
+function isHalfALogin(present: Env): string | null {
+  const [missing, ...others] = ['ROLECALL_BOARD_USER', 'ROLECALL_BOARD_PASSWORD'].filter(
+    (name) => present[name] === undefined,
+  );
+  return missing === undefined || others.length > 0
+    ? null
+    : `${missing}: not set, and the other half of the board's login is`;
+}
+
 function boardAccess(env: z.output<z.ZodObject<typeof opsShape>>): BoardAccess {
   const { ROLECALL_BOARD_USER: user, ROLECALL_BOARD_PASSWORD: password, ROLECALL_BOARD_MODE: mode, HOST: host } = env;
   if (user !== undefined && password !== undefined) return { kind: 'login', user, password, mode };
-  if (user !== undefined || password !== undefined) {
-    throw new ConfigError('set both ROLECALL_BOARD_USER and ROLECALL_BOARD_PASSWORD, or neither');
-  }
   return isLoopback(host) ? { kind: 'loopback', mode } : { kind: 'none' };
 }

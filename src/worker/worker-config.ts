@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpEnv, ledgerEnv, parseEnv, whole, ConfigError, type Env } from '#shared/config/env.ts';
+import { httpEnv, ledgerEnv, parseEnv, whole, type Env } from '#shared/config/env.ts';
 import { urlOfVariable, type UrlOfVariable } from '#shared/config/postgres-url.ts';
 import type { LedgerTarget } from '#shared/ledger/ledger.ts';
 import { queueTarget, RedisUrl, type QueueTarget } from '#shared/queue/queue-target.ts';
@@ -40,10 +40,7 @@ export const workerEnv = {
 };
 
 export function parseWorkerConfig(env: Env): WorkerConfig {
-  const parsed = parseEnv(workerEnv, env);
-  if (parsed.ROLECALL_RETRY_BASE_MS > parsed.ROLECALL_RETRY_CAP_MS) {
-    throw new ConfigError('the environment cannot be used:\n  ROLECALL_RETRY_BASE_MS: is above ROLECALL_RETRY_CAP_MS');
-  }
+  const parsed = parseEnv(workerEnv, env, isBaseAboveCap);
   return {
     // Batches need a handful; with a database per tenant each batch of grants needs one. Some are left for the reconciler,
     // the probes and the metrics.
@@ -66,6 +63,14 @@ export function parseWorkerConfig(env: Env): WorkerConfig {
     proxyEnv: parsed.NODE_USE_ENV_PROXY === '1' ? env : undefined, // as Node itself understands it
     databaseUrl: readOnce((name) => urlOfVariable(env[name])),
   };
+}
+
+const Retries = z.object(workerEnv).pick({ ROLECALL_RETRY_BASE_MS: true, ROLECALL_RETRY_CAP_MS: true });
+
+function isBaseAboveCap(present: Env): string | null {
+  const { data } = Retries.safeParse(present);
+  const isAbove = data !== undefined && data.ROLECALL_RETRY_BASE_MS > data.ROLECALL_RETRY_CAP_MS;
+  return isAbove ? 'ROLECALL_RETRY_BASE_MS: is above ROLECALL_RETRY_CAP_MS' : null;
 }
 
 /** Each batch of grants asks; a process keeps its environment. */

@@ -8,12 +8,21 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
+/** What is wrong with some variables only together. Asked whatever else is wrong, so it is given their texts. */
+export type Contradiction = (present: Env) => string | null;
+
 /** Pure: the environment is an argument, so no test has to touch the process. An empty variable counts as absent. */
-export function parseEnv<Shape extends z.ZodRawShape>(shape: Shape, env: Env): z.output<z.ZodObject<Shape>> {
+export function parseEnv<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  env: Env,
+  ...contradictions: readonly Contradiction[]
+): z.output<z.ZodObject<Shape>> {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = z.object(shape).safeParse(present, { error: absent });
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`);
+  const contradicting = contradictions.flatMap((find) => find(present) ?? []);
+  if (parsed.success && contradicting.length === 0) return parsed.data;
+  const issues = parsed.error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
+  const problems = [...issues, ...contradicting].map((problem) => `  ${problem}`);
   throw new ConfigError(`the environment cannot be used:\n${problems.join('\n')}`);
 }
 

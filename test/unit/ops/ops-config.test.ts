@@ -25,7 +25,11 @@ test('a host that others reach has no board without a login', () => {
 });
 
 test.for(['ROLECALL_BOARD_USER', 'ROLECALL_BOARD_PASSWORD'] as const)('half a login is a mistake: %s', (name) => {
-  expect(() => parseOpsConfig({ DATABASE_URL, [name]: LOGIN[name] })).toThrow(ConfigError);
+  const parse = () => parseOpsConfig({ [name]: LOGIN[name] });
+  expect(parse).toThrow(ConfigError);
+  expect(parse).toThrow(
+    /DATABASE_URL: not set\n {2}ROLECALL_BOARD_\w+: not set, and the other half of the board's login is$/,
+  );
 });
 
 test('a user with a colon could never log in', () => {

@@ -35,7 +35,8 @@ test('all problems are told at once, and no value is', () => {
 });
 
 test('a base above the cap is refused', () => {
-  const env = { DATABASE_URL, ROLECALL_RETRY_BASE_MS: '20', ROLECALL_RETRY_CAP_MS: '10' };
+  const env = { DATABASE_URL, PORT: 'x', ROLECALL_RETRY_BASE_MS: '20', ROLECALL_RETRY_CAP_MS: '10' };
+  expect(refusal(() => parseWorkerConfig(env))).toContain('PORT: expected');
   expect(refusal(() => parseWorkerConfig(env))).toContain('ROLECALL_RETRY_BASE_MS: is above ROLECALL_RETRY_CAP_MS');
 });
 
