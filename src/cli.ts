@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { runCommandLine, type CommandIo } from '#shared/runtime/command.ts';
 import { EXIT, type ExitCode } from '#shared/runtime/exit-codes.ts';
 import { createLogger, logLevelOf, redact } from '#shared/runtime/logger.ts';
@@ -25,10 +26,17 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     fancy: stdout.isTTY === true && !env['NO_COLOR'],
   };
   try {
-    return await runCommandLine(argv, COMMANDS, io);
+    return await runCommandLine(argv, { commands: COMMANDS, version: await ownVersion() }, io);
   } catch (error) {
     return explain(error, io);
   }
+}
+
+async function ownVersion(): Promise<string> {
+  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return version;
 }
 
 function explain(error: unknown, { say, signal }: CommandIo): ExitCode {

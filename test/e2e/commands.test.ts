@@ -34,6 +34,11 @@ test('every command explains itself, without any environment', async () => {
   }
 });
 
+test('the version is that of the package', async () => {
+  const { version } = JSON.parse(await read('package.json')) as { readonly version: string };
+  expect(await runCli(['--version'], { env: {} })).toMatchObject({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
+});
+
 test('help loads nothing that a command works with', async () => {
   const packages = (await loadedByHelp()).map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]);
   const loaded = new Set(packages);

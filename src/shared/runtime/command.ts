@@ -70,15 +70,21 @@ const EXIT_CODES = [
   `  ${EXIT.unreachable}  a dependency cannot be reached`,
 ].join('\n');
 
+export interface CommandLine {
+  readonly commands: ReadonlyMap<string, Command>;
+  readonly version: string;
+}
+
 /** Reads the command line and runs the one command it names; help and mistakes are commander's. */
 export async function runCommandLine(
   argv: readonly string[],
-  commands: ReadonlyMap<string, Command>,
+  { commands, version }: CommandLine,
   io: CommandIo,
 ): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;
   const program = new Program('rolecall')
     .description('makes sure that the people a platform depends on hold their roles')
+    .version(version)
     .addHelpText('after', `\n${EXIT_CODES}`)
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.say(text.trimEnd()) });
