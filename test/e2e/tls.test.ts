@@ -4,7 +4,7 @@ import { POOL } from '../support/manifest.ts';
 import { execute } from '../support/sql.ts';
 import { AUTHORITY, startTlsPostgres, startTlsProxy } from '../support/tls.ts';
 
-/** Most of the time they wait: somebody who is not to be trusted is asked for ten seconds. */
+/** Most of the time they wait for a process to start. */
 const test = deploymentTest.concurrent;
 
 const ADA = 'ada@example.org';

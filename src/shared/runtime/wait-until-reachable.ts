@@ -28,6 +28,7 @@ export async function waitUntilReachable(probe: () => Promise<unknown>, { what, 
       maxRetryTime: boundMs,
       minTimeout: 200,
       maxTimeout: 2_000,
+      shouldRetry: ({ error }) => !isAboutTls(codeOf(error)), // nothing that starts beside us mends it
       ...(signal && { signal }),
     });
   } catch (cause) {
@@ -47,6 +48,10 @@ export function unreachable(what: string, cause: unknown): UnreachableError {
 export function describeSilence(error: unknown): string {
   const code = codeOf(error);
   return isRefusal(code) ? `the ledger (DATABASE_URL) ${verdictOf(code)}` : `the ledger does not answer (${code})`;
+}
+
+function isAboutTls(code: string): boolean {
+  return code === NO_TLS || isCertificateCode(code);
 }
 
 function isRefusal(code: string): boolean {

@@ -1,7 +1,13 @@
-import { expect, test } from 'vitest';
-import { describeSilence, unreachable } from '#shared/runtime/wait-until-reachable.ts';
+import { expect, test, vi } from 'vitest';
+import {
+  RefusedError,
+  describeSilence,
+  unreachable,
+  waitUntilReachable,
+} from '#shared/runtime/wait-until-reachable.ts';
 
 const failure = (code: string) => Object.assign(new Error('postgres://app:secret@db/app'), { code });
+const failingOnce = (code: string) => vi.fn<() => Promise<void>>().mockRejectedValueOnce(failure(code));
 const reply = (message: string) => Object.assign(new Error(message), { name: 'ReplyError' });
 
 test('who refuses is told apart from who does not answer, and why is said in words', () => {
@@ -24,4 +30,15 @@ test('who refuses is told apart from who does not answer, and why is said in wor
     'Redis (REDIS_URL) is not to be trusted (CERT_REVOKED)',
   );
   expect(describeSilence(failure('57014'))).toBe('the ledger does not answer (57014)');
+});
+
+test('what waiting does not mend is asked once, and anything else until it answers', async () => {
+  const [expired, away] = [failingOnce('CERT_HAS_EXPIRED'), failingOnce('ECONNREFUSED')];
+  const options = { what: 'PostgreSQL', boundMs: 10_000 };
+
+  await expect(waitUntilReachable(expired, options)).rejects.toThrow(RefusedError);
+  await waitUntilReachable(away, options);
+
+  expect(expired).toHaveBeenCalledTimes(1);
+  expect(away).toHaveBeenCalledTimes(2);
 });
