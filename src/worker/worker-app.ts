@@ -103,12 +103,14 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   const clients = opened.use(createCognitoClients(config));
   const databases = opened.use(createGrantsDatabases({ ledgerUrl: config.ledger.url, urlOf: config.databaseUrl }));
   const queue = opened.use(openQueue(config.queue));
-  await waitUntilReachable(() => askQueue(queue), { what: nameQueue(config.queue), ...boot });
+  const execute = await runPrepared(ledger);
+  const book = opened.use(openSlotBook(config.queue, em, execute));
+  const queueName = nameQueue(config.queue);
+  await waitUntilReachable(() => askQueue(queue), { what: queueName, ...boot });
+  await waitUntilReachable(() => book.upNext(), { what: queueName, ...boot }); // by scripts, which want rights of their own
 
   const stores = createGrantStores(Date.now);
-  const execute = await runPrepared(ledger);
   const granting = { execute, ledger: ledger.em, databases, stores };
-  const book = opened.use(openSlotBook(config.queue, em, execute));
   const slots = createSlots(book, createDomainBudgets({ em, now: Date.now }), Date.now);
   const guard = createPoolGuard({ concurrency: config.concurrency, now: Date.now });
   const databaseGuard = createDatabaseGuard({

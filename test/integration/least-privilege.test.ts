@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { expect, inject, vi } from 'vitest';
+import { createLogger } from '#shared/runtime/logger.ts';
+import { startOpsApp } from '../../src/ops/ops-app.ts';
+import { parseOpsConfig } from '../../src/ops/ops-config.ts';
 import { waitForGate } from '../../src/ops/wait-for-gate.ts';
-import { untilStates } from '../support/ledger.ts';
-import { POOL } from '../support/manifest.ts';
+import { untilCounts, untilStates } from '../support/ledger.ts';
+import { people, POOL } from '../support/manifest.ts';
 import { execute, withDatabase } from '../support/sql.ts';
 import { platformOn } from '../support/worker.ts';
 
@@ -69,5 +73,63 @@ platformOn('redis').skipIf(inject('redisUrl') === null)(
     });
     expect([gate, printed]).toEqual([0, [expect.stringContaining('gate: open')]]);
     expect(worker.lines.filter((line) => line.includes('the next round tries again'))).toEqual([]);
+  },
+);
+
+const redisTest = platformOn('redis')
+  .extend('redisUser', async ({ redisUrl = '' }, { onCleanup }) => {
+    const name = `rolecall_${randomBytes(4).toString('hex')}`;
+    const [, documented = ''] = /^ACL SETUSER \S+ (.*)$/m.exec(DEPLOY) ?? [];
+    const redis = new Redis(redisUrl);
+    onCleanup(async () => {
+      await redis.acl('DELUSER', name);
+      redis.disconnect();
+    });
+    /** The user that deploy.md creates, without some of its rights. */
+    return async (...without: string[]) => {
+      const rules = documented.replace('>…', '>password').split(' ');
+      await redis.acl('SETUSER', name, ...rules.filter((rule) => !without.includes(rule)));
+      return { REDIS_URL: Object.assign(new URL(redisUrl), { username: name, password: 'password' }).href };
+    };
+  })
+  .skipIf(inject('redisUrl') === null);
+
+redisTest(
+  'all parts do with the user of Redis of deploy.md: paced, retried on the board, superseded',
+  async ({ produce, work, cognito, env, queue, databaseUrl, redisUser }) => {
+    const as = await redisUser();
+    const [missing = '', ...others] = people(12);
+    const users = others.map((email) => ({ email }));
+    cognito.addPool({ id: POOL, users, estimatedNumberOfUsers: 1_000_000 }); // so that each is asked for, in turn
+    const sketch = { tenants: [{ requestsPerSecond: 10, seeds: [missing, ...others] }] };
+
+    await produce(sketch, 'v1', as);
+    await using worker = await work(as); // it stops before its user is gone
+    await untilCounts(databaseUrl, { granted: 11, blocked: 1 });
+    await using ops = await startOpsApp({
+      config: parseOpsConfig({ ...env, ...as, PORT: '0' }),
+      log: createLogger('silent'),
+    });
+    const ask = async (path: string, method = 'GET') => (await fetch(new URL(path, ops.url), { method })).status;
+    const failed = '/board/api/queues?activeQueue=rolecall&status=failed&page=1&jobsPerPage=10';
+    await expect.poll(() => queue.getFailedCount()).toBe(1);
+    expect([await ask('/readyz'), await ask(failed), await ask('/')]).toEqual([200, 200, 200]);
+
+    cognito.addPool({ id: POOL, users: [{ email: missing }, ...users], estimatedNumberOfUsers: 1_000_000 });
+    expect(await ask('/board/api/queues/rolecall/retry/failed', 'PUT')).toBe(200);
+    await untilCounts(databaseUrl, { granted: 12 });
+    await produce(sketch, 'v2', as);
+
+    await untilCounts(databaseUrl, { granted: 12 });
+    expect(worker.lines.filter((line) => /NOPERM|the next round tries again/.test(line))).toEqual([]);
+  },
+);
+
+redisTest(
+  'a worker whose user of Redis may not run what a script wants says so when it starts',
+  async ({ work, redisUser }) => {
+    await expect(work(await redisUser('+time'))).rejects.toThrow(
+      'Redis (REDIS_URL) refuses: the user lacks a right (NOPERM)',
+    );
   },
 );

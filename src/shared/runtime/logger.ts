@@ -1,5 +1,6 @@
 import { pino, type Logger } from 'pino';
 import { LogLevel, type Env } from '#shared/config/env.ts';
+import { redisErrorCode } from '#shared/errors/redis-error-code.ts';
 
 export type Log = Logger;
 
@@ -46,7 +47,12 @@ export function describeError(error: unknown): Readonly<Record<string, unknown>>
   const { code, table, constraint, column, $metadata } = error as ThirdPartyError;
   const { httpStatusCode: status, requestId } = $metadata ?? {};
   const ofTable = table === undefined ? {} : { table, constraint, column }; // a name that comes alone is what a trigger raised
-  return { name: error.name, code, ...ofTable, status, requestId };
+  return { name: error.name, code: code ?? replied(error), ...ofTable, status, requestId };
+}
+
+/** Redis has no codes, but a word for each kind. */
+function replied({ name, message }: Error): string | undefined {
+  return name === 'ReplyError' ? redisErrorCode(message) : undefined;
 }
 
 interface ThirdPartyError extends Error {
