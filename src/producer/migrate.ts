@@ -14,6 +14,7 @@ import {
 import { migrateQueue } from '#shared/queue/migrate-queue.ts';
 import { queueSchemaVersion } from '#shared/queue/open-queue.ts';
 import type { QueueTarget } from '#shared/queue/queue-target.ts';
+import { unreachable } from '#shared/runtime/wait-until-reachable.ts';
 import { fewAtOnce } from './few-at-once.ts';
 
 export interface ManagedSchema {
@@ -108,6 +109,7 @@ export const MIGRATION_LOCK = 7_286_133_011; // any number, the same in every ve
 type Database = Pick<ManagedSchema, 'url' | 'databaseUrlEnv'>;
 
 const INSUFFICIENT_PRIVILEGE = '42501';
+const PROTOCOL_VIOLATION = '08P01';
 const TABLE_EXISTS = '42P07';
 
 /** One connection for all that is asked of a database. */
@@ -116,6 +118,7 @@ async function connected({ url, databaseUrlEnv }: Database, use: (client: pg.Cli
   try {
     await use(client);
   } catch (cause) {
+    if (codeOf(cause) === PROTOCOL_VIOLATION) throw unreachable(`PostgreSQL (${databaseUrlEnv})`, cause); // of a pooler, to `options`
     if (codeOf(cause) !== INSUFFICIENT_PRIVILEGE) throw cause;
     throw new ConfigError(
       `the user of ${databaseUrlEnv} may not migrate its database: produce and migrate need a user that may create schemas and tables there`,

@@ -40,7 +40,7 @@ export async function waitUntilReachable(probe: () => Promise<unknown>, { what, 
 /** What gave an SQLSTATE, or another answer that is known here, was reached, and refused. */
 export function unreachable(what: string, cause: unknown): UnreachableError {
   const code = codeOf(cause);
-  const Kind = isRefusal(code) ? RefusedError : UnreachableError;
+  const Kind = isRefusal(code) && code !== POOLER ? RefusedError : UnreachableError;
   return new Kind(`${what} ${verdictOf(code)}`, { cause });
 }
 
@@ -66,6 +66,8 @@ function verdictOf(code: string): string {
   return `${why !== undefined || isSqlState ? 'refuses' : 'cannot be reached'}${because} (${code})`;
 }
 
+/** PgBouncer's word for nearly everything, also for what passes. */
+const POOLER = '08P01';
 const UNKNOWN_AUTHORITY =
   'this machine does not know the authority that signed its certificate; name its file by NODE_EXTRA_CA_CERTS, or for PostgreSQL by sslrootcert in the URL';
 
@@ -75,6 +77,7 @@ const REFUSALS: ReadonlyMap<string, string> = new Map([
   ['28000', 'it does not let this user in'],
   ['3D000', 'there is no such database'],
   ['42501', 'the user lacks a right'],
+  [POOLER, 'what stands before it, like PgBouncer, does not let us in, or has lost it: see docs/deploy.md'],
   ['WRONGPASS', 'wrong user or password'],
   ['NOAUTH', 'it wants a password'],
   ['NOPERM', 'the user lacks a right'],

@@ -29,6 +29,9 @@ test('who refuses is told apart from who does not answer, and why is said in wor
   expect(unreachable('Redis (REDIS_URL)', failure('CERT_REVOKED')).message).toBe(
     'Redis (REDIS_URL) is not to be trusted (CERT_REVOKED)',
   );
+  expect(describeSilence(failure('08P01'))).toMatch(
+    /^the ledger \(DATABASE_URL\) refuses: what stands before it, like PgBouncer, /,
+  );
   expect(describeSilence(failure('57014'))).toBe('the ledger does not answer (57014)');
 });
 
@@ -39,6 +42,7 @@ test('what waiting does not mend is asked once, and anything else until it answe
   await expect(waitUntilReachable(expired, options)).rejects.toThrow(RefusedError);
   await waitUntilReachable(away, options);
 
+  expect(unreachable('PostgreSQL', failure('08P01'))).not.toBeInstanceOf(RefusedError); // it may pass
   expect(expired).toHaveBeenCalledTimes(1);
   expect(away).toHaveBeenCalledTimes(2);
 });
