@@ -11,9 +11,9 @@ import {
 } from 'bullmq';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { QUEUE_PREFIX, SEED_QUEUE } from '#shared/contract/seed-job.ts';
+import { redisErrorCode } from '#shared/errors/redis-error-code.ts';
 import { openQueuePool } from './queue-pool.ts';
 import type { QueueTarget } from './queue-target.ts';
-import { redisErrorCode } from '#shared/errors/redis-error-code.ts';
 
 const onPostgres = withBackend(createPostgresBackend);
 /** Of each pool to a queue in PostgreSQL; a worker's has one more, which listens. */
