@@ -137,7 +137,8 @@ const REASONS_BY_NAME: ReadonlyMap<string, Reason> = new Map(Object.entries(REAS
 /** Any 5xx, then the name, then an errno, then the status, which misleads: throttling arrives as HTTP 400. */
 export function classifyCognitoError(error: unknown): Reason {
   if (!(error instanceof Error)) return 'unexpected';
-  const { code, statusCode, $metadata } = error as ThirdPartyError;
+  const { code, statusCode, syscall, $metadata } = error as ThirdPartyError;
+  if (syscall === 'open') return 'credentials-unavailable'; // of files, only theirs are read: a token of EKS that is not mounted
   if (code === 'ERR_PROXY_TUNNEL') return classifyProxy(statusCode);
   const status = $metadata?.httpStatusCode;
   if (status !== undefined && status >= 500) return 'cognito-unavailable';
@@ -157,6 +158,7 @@ export function classifyCognitoError(error: unknown): Reason {
 interface ThirdPartyError extends Error {
   readonly code?: unknown;
   readonly statusCode?: number;
+  readonly syscall?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 

@@ -11,11 +11,17 @@ interface Thrown {
   readonly code?: unknown;
   readonly status?: number;
   readonly statusCode?: number;
+  readonly syscall?: string;
   readonly message?: string;
 }
 
-function thrown({ name = 'Error', code, status, statusCode, message = '' }: Thrown): Error {
-  const error = Object.assign(new Error(message), { code, statusCode, ...(status !== undefined && meta(status)) });
+function thrown({ name = 'Error', code, status, statusCode, syscall, message = '' }: Thrown): Error {
+  const error = Object.assign(new Error(message), {
+    code,
+    statusCode,
+    syscall,
+    ...(status !== undefined && meta(status)),
+  });
   error.name = name;
   return error;
 }
@@ -57,6 +63,9 @@ test.for<[what: string, error: Thrown, reason: Reason]>([
   ['a socket closed in the middle of a 200', { code: 'ECONNRESET', status: 200 }, 'network'],
   ['a name that does not resolve', { code: 'ENOTFOUND' }, 'network'],
   ['DNS is away', { code: 'EAI_AGAIN' }, 'network'],
+  ['a token that is not mounted', { code: 'ENOENT', syscall: 'open' }, 'credentials-unavailable'],
+  ['a token that we may not read', { code: 'EACCES', syscall: 'open' }, 'credentials-unavailable'],
+  ['a firewall', { code: 'EACCES', syscall: 'connect' }, 'network'],
   ['nobody listens', { code: 'ECONNREFUSED' }, 'network'],
   ['an answer that is no HTTP', { code: 'HPE_INVALID_CONSTANT' }, 'network'],
   ['no file descriptors', { code: 'EMFILE' }, 'network'],
