@@ -5,7 +5,9 @@ import { defineConfig } from 'vitest/config';
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/rolecall');
 
 /** What they promise is about seconds, so nothing else runs beside them: a machine that is busy with other tests has fewer. */
-const AGAINST_THE_CLOCK = ['test/integration/pacing.test.ts', 'test/integration/walks-and-turns.test.ts'];
+const AGAINST_THE_CLOCK = ['pacing', 'shared-walks', 'walks-and-turns'].map(
+  (name) => `test/integration/${name}.test.ts`,
+);
 
 /** Mostly tests wait: for locks, delays and deadlines. More files at once than cores still save minutes. */
 const FILES_AT_ONCE = 3;
