@@ -1,6 +1,6 @@
 import { chown, copyFile, chmod, readFile, stat } from 'node:fs/promises';
 import { connect, type AddressInfo, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createServer } from 'node:tls';
 import { startPostgres } from './postgres.ts';
 import { execute } from './sql.ts';
@@ -21,7 +21,8 @@ export async function startTlsPostgres(): Promise<{ url: string; stop: () => Pro
   );
   const { uid, gid } = await stat(directory); // it reads no key that others may read, or own
   for (const file of [CERTIFICATE, KEY]) {
-    const copy = await copyInto(directory, file);
+    const copy = join(directory, basename(file));
+    await copyFile(file, copy);
     await chmod(copy, 0o600);
     await chown(copy, uid, gid);
   }
@@ -62,10 +63,4 @@ function withHost(url: string, host: string): string {
   const changed = new URL(url);
   changed.hostname = host;
   return changed.href;
-}
-
-async function copyInto(directory: string, file: string): Promise<string> {
-  const copy = join(directory, file.slice(file.lastIndexOf('/') + 1));
-  await copyFile(file, copy);
-  return copy;
 }

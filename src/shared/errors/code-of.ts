@@ -1,3 +1,4 @@
+import { isCertificateCode } from './is-certificate-code.ts';
 import { redisErrorCode } from './redis-error-code.ts';
 
 /** PostgreSQL was asked for TLS and has none (pg: lib/connection.js). */
@@ -14,4 +15,9 @@ export function codeOf(error: unknown): string {
   if (/does not support SSL/.test(String(message))) return NO_TLS;
   if (name === 'TimeoutError' || TIMED_OUT.test(String(message))) return 'ETIMEDOUT';
   return String(name ?? 'unknown');
+}
+
+/** By its code: there is no TLS, or not with one that is to be trusted. */
+export function isAboutTls(code: string): boolean {
+  return code === NO_TLS || isCertificateCode(code);
 }

@@ -1,5 +1,5 @@
 import pRetry from 'p-retry';
-import { codeOf, NO_TLS } from '#shared/errors/code-of.ts';
+import { codeOf, isAboutTls, NO_TLS } from '#shared/errors/code-of.ts';
 import { isCertificateCode } from '#shared/errors/is-certificate-code.ts';
 
 /** Something this process depends on did not answer within the bound: exit 5. */
@@ -48,10 +48,6 @@ export function unreachable(what: string, cause: unknown): UnreachableError {
 export function describeSilence(error: unknown): string {
   const code = codeOf(error);
   return isRefusal(code) ? `the ledger (DATABASE_URL) ${verdictOf(code)}` : `the ledger does not answer (${code})`;
-}
-
-function isAboutTls(code: string): boolean {
-  return code === NO_TLS || isCertificateCode(code);
 }
 
 function isRefusal(code: string): boolean {

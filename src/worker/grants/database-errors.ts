@@ -1,5 +1,5 @@
 import type { Reason } from '#shared/contract/reasons.ts';
-import { isCertificateCode } from '#shared/errors/is-certificate-code.ts';
+import { codeOf, isAboutTls } from '#shared/errors/code-of.ts';
 
 /** SQLSTATE → reason (PostgreSQL: Appendix A). Five characters are one state, two are the rest of its class. */
 export const REASON_BY_SQLSTATE = {
@@ -41,7 +41,7 @@ export function classifyDatabaseError(error: unknown): Reason {
   if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) {
     return REASONS_BY_SQLSTATE.get(code) ?? REASONS_BY_SQLSTATE.get(code.slice(0, 2)) ?? 'unexpected';
   }
-  if (isUntrusted(error)) return 'database-refused';
+  if (isAboutTls(codeOf(error))) return 'database-refused';
   return isLostConnection(error) ? 'database-unavailable' : 'unexpected';
 }
 
@@ -53,11 +53,6 @@ export function isDatabaseAway(error: unknown): boolean {
   const reason = classifyDatabaseError(error);
   const isStatement = error instanceof Error && 'code' in error && error.code === '57014';
   return (reason === 'database-unavailable' || reason === 'database-refused') && !isStatement;
-}
-
-/** TLS that PostgreSQL does not speak (pg: lib/connection.js), or a certificate that nobody trusts. */
-function isUntrusted({ message, code }: Error & { readonly code?: unknown }): boolean {
-  return (typeof code === 'string' && isCertificateCode(code)) || /does not support SSL connections/.test(message);
 }
 
 /**
