@@ -64,6 +64,23 @@ describe('the slots in postgres', () => {
     const deadlocks = `select deadlocks::int from pg_stat_database where datname = current_database()`;
     expect(await execute(databaseUrl, deadlocks)).toEqual([{ deadlocks: 0 }]);
   });
+
+  test('a domain that falls due while it is read shows its first, or nobody', async ({ book, databaseUrl }) => {
+    await book.park({ ...seed(1), domain: ONE.domain });
+    await execute(
+      databaseUrl,
+      `insert into rolecall.pacing_parked (seed, run, tenant, domain, turn)
+       select n, 1, 'flip', '${ONE.domain}', n from generate_series(2, 20000) n`,
+    );
+    const firsts = new Set<number | undefined>();
+    for (let round = 0; round < 20; round += 1) {
+      await execute(databaseUrl, 'update rolecall.pacing_domain set due_at = rolecall.epoch_ms() + 5');
+      for (const until = performance.now() + 20; performance.now() < until;)
+        firsts.add(idsOf((await book.upNext()).parked)[0]);
+    }
+    firsts.delete(undefined);
+    expect(firsts).toEqual(new Set([1]));
+  });
 });
 
 function suite(kind: 'redis' | 'postgres') {

@@ -55,11 +55,14 @@ export function createPostgresSlotBook(em: () => EntityManager, execute: RunStat
       await execute(sql`select rolecall.slow_down(${domain}, ${perSecond}, ${pace()})`);
     },
     async upNext() {
+      // One moment for the whole statement: asked of each row, a domain that falls due meanwhile lacked its first, and one
+      // that is not due was read to its end.
       const rows = await em().execute<Row[]>(sql`
-        select d.domain, p.* from rolecall.pacing_domain d
+        with moment as materialized (select rolecall.epoch_ms() as now)
+        select d.domain, p.* from moment, rolecall.pacing_domain d
         left join lateral (
           select run, seed, tenant from rolecall.pacing_parked
-          where domain = d.domain and d.due_at <= rolecall.epoch_ms()
+          where domain = d.domain and d.due_at <= moment.now
           order by turn, seed limit ${PACE.upNext}
         ) p on true
         where d.due_at is not null`);
