@@ -135,8 +135,8 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     walkedTenants.add(domainOf(pool, pool.lookup), tenants);
     waking.hurry();
   };
-  const walkBook = createWalkBook(em);
-  const seen = createSeenUsers(em);
+  const walkBook = createWalkBook(em, execute);
+  const seen = createSeenUsers(em, execute);
   const walks = opened.use(
     createPoolWalks({ requests, book: walkBook, seen, count, domainOf, answered, walked, now: Date.now }),
   );

@@ -37,7 +37,7 @@ describeOnBothDeployments('a large platform', (test) => {
       const tenants = largeTenants(TENANTS, SEEDS_EACH);
       addPools(cognito, tenants);
       const folder = await writeFolder(directory, tenants, cognito.url);
-      const more = { ROLECALL_MANIFEST: folder, ROLECALL_CONCURRENCY: '20' };
+      const more = { ROLECALL_MANIFEST: folder, ROLECALL_CONCURRENCY: '50' };
       await using connections = await watchConnections(databaseUrl, redisUrl);
       start('work', more);
       await serve('ops', more);

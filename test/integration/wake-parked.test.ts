@@ -6,7 +6,7 @@ import { runPrepared } from '#shared/ledger/run-statement.ts';
 import type { SeedToQueue } from '#shared/queue/add-jobs.ts';
 import type { SeedQueue } from '#shared/queue/open-queue.ts';
 import { openSlotBook } from '../../src/worker/pacing/open-slot-book.ts';
-import { PACE } from '../../src/worker/pacing/slot-book.ts';
+import { PACE, type SlotBook } from '../../src/worker/pacing/slot-book.ts';
 import { wakeParked, type WakeDeps } from '../../src/worker/pacing/wake-parked.ts';
 import { createWalkedTenants } from '../../src/worker/pacing/walked-tenants.ts';
 import { testOn } from '../support/queue.ts';
@@ -53,8 +53,13 @@ function suite(kind: 'redis' | 'postgres') {
         /** A round of a worker, whose queue may be another one. */
         wake: (instead: WakeDeps['queue'] = queue) => wakeParked({ em: em(), queue: instead, book, walked }),
         /** A round for which the book is lost once who was walked has left it. */
-        wakeInVain: () =>
-          wakeParked({ em: em(), queue, walked, book: { ...book, upNext: () => Promise.reject(new Error('lost')) } }),
+        wakeInVain: () => {
+          const upNext = vi
+            .fn<SlotBook['upNext']>(book.upNext)
+            .mockRejectedValue(new Error('lost'))
+            .mockImplementationOnce(book.upNext);
+          return wakeParked({ em: em(), queue, walked, book: { ...book, upNext } });
+        },
       };
     };
   });

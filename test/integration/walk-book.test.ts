@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { RunId, Sub, type SeedId } from '#shared/contract/ids.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
+import { runPrepared } from '#shared/ledger/run-statement.ts';
 import type { UserPool } from '../../src/worker/cognito/user-directory.ts';
 import { createSeenUsers } from '../../src/worker/walks/seen-users.ts';
 import { createWalkBook, type WantedWalk } from '../../src/worker/walks/walk-book.ts';
@@ -18,7 +19,7 @@ const walkOf = (id: string, run = 1, seeds = 40): WantedWalk => ({
   seeds,
 });
 const subOf = (n: number) => Sub.parse(`00000000-0000-4000-8000-00000000000${n}`);
-const bookOf = ({ em }: Ledger) => createWalkBook(() => em.fork());
+const bookOf = async (ledger: Ledger) => createWalkBook(() => ledger.em.fork(), await runPrepared(ledger));
 /** As if so much time had passed. */
 const age = (databaseUrl: string, seconds: number) =>
   execute(
@@ -30,7 +31,7 @@ const age = (databaseUrl: string, seconds: number) =>
   );
 
 test('many workers that ask for many pools at once want each walk once', async ({ ledger }) => {
-  const books = Array.from({ length: 4 }, () => bookOf(ledger));
+  const books = await Promise.all(Array.from({ length: 4 }, () => bookOf(ledger)));
   const pools = Array.from({ length: 50 }, (_, n) => `pool-${n}`);
   await Promise.all(books.flatMap((book, at) => pools.map((pool) => book.ask(walkOf(pool, 1, 10 + at)))));
   const known = await Promise.all(pools.map((pool) => books[0]?.ask(walkOf(pool, 1, 99))));
@@ -39,7 +40,7 @@ test('many workers that ask for many pools at once want each walk once', async (
 });
 
 test('one of many walks in a domain, until it lets go or is gone for long', async ({ ledger, databaseUrl }) => {
-  const book = bookOf(ledger);
+  const book = await bookOf(ledger);
   const domains = ['a', 'b'];
   const holds = await Promise.all([ONE, TWO].map((worker) => book.hold(worker, domains)));
   expect(holds.map((held) => held.length).toSorted()).toEqual([0, 2]);
@@ -57,7 +58,7 @@ test('a walk is known as its walker tells it, and wanted anew when that one is g
   ledger,
   databaseUrl,
 }) => {
-  const book = bookOf(ledger);
+  const book = await bookOf(ledger);
   const walk = walkOf(POOL);
   const wanted = await book.ask(walk);
   expect(wanted).toMatchObject({
@@ -88,7 +89,7 @@ test.for([
 ] as const)(
   'what is %s (for newer runs as well: %s) counts for a minute, and for a newer run is %s',
   async ([phase, alsoForNewRuns, forNewer], { ledger, databaseUrl }) => {
-    const book = bookOf(ledger);
+    const book = await bookOf(ledger);
     await book.ask(walkOf(POOL, 2));
     const endedAtMs = await book.tell({
       ...walkOf(POOL, 2),
@@ -113,7 +114,7 @@ test('what is told of a walk that a newer run wanted anew meanwhile changes noth
   ledger,
   databaseUrl,
 }) => {
-  const book = bookOf(ledger);
+  const book = await bookOf(ledger);
   await book.ask(walkOf(POOL, 1));
   await age(databaseUrl, 5);
   await book.ask(walkOf(POOL, 2));
@@ -122,7 +123,7 @@ test('what is told of a walk that a newer run wanted anew meanwhile changes noth
 });
 
 test('what nobody wanted for a day is forgotten, and nothing else', async ({ ledger, databaseUrl }) => {
-  const book = bookOf(ledger);
+  const book = await bookOf(ledger);
   const DAY_S = 86_400;
   await book.ask(walkOf('old'));
   await age(databaseUrl, DAY_S);
@@ -146,16 +147,23 @@ test('of the users of a pool only those who are wanted are noted, and forgotten 
       { id: 'c', pool: 'eu-west-2_Other', seeds: people(2) },
     ],
   });
-  const [{ settings }] = (await execute(
-    databaseUrl,
-    `select settings from rolecall.release_tenant where tenant = 'a'`,
-  )) as [{ settings: { userPool: UserPool } }];
+  const poolOfTenant = async (tenant: string) => {
+    const settings = `select settings -> 'userPool' as pool from rolecall.release_tenant where tenant = '${tenant}'`;
+    const [{ pool }] = (await execute(databaseUrl, settings)) as [{ pool: UserPool }];
+    return pool;
+  };
   const users = new Map(['stranger@example.org', ...people(3)].map((email, n) => [email, subOf(n)]));
-  const seen = createSeenUsers(() => ledger.em.fork());
+  const seen = createSeenUsers(() => ledger.em.fork(), await runPrepared(ledger));
 
-  const tenants = await seen.note({ pool: settings.userPool, users, wantedAtMs: Date.now() });
+  const [shared, own] = [await poolOfTenant('a'), await poolOfTenant('c')];
+
+  const [tenants, others] = await Promise.all([
+    seen.note({ pool: shared, users, wantedAtMs: Date.now() }),
+    seen.note({ pool: own, users: new Map(people(1).map((email) => [email, subOf(9)])), wantedAtMs: Date.now() }),
+  ]);
 
   expect([...tenants].toSorted()).toEqual(['a', 'b']);
+  expect([...others]).toEqual(['c']);
   const seeds = await recordedSeeds(ledger);
   const found = await Promise.all(seeds.map(async ({ seedId, tenant }) => [tenant, await seen.find(seedId)]));
   expect(found).toEqual([
@@ -165,10 +173,10 @@ test('of the users of a pool only those who are wanted are noted, and forgotten 
     ['a', null],
     ['b', subOf(1)],
     ['b', subOf(2)],
-    ['c', null],
+    ['c', subOf(9)],
     ['c', null],
   ]);
-  expect(await execute(databaseUrl, 'select count(*)::int from rolecall.seen_user')).toEqual([{ count: 5 }]);
+  expect(await execute(databaseUrl, 'select count(*)::int from rolecall.seen_user')).toEqual([{ count: 6 }]);
   // What was mended before a replay may not be in an older walk.
   const [first, second] = seeds.map(({ seedId }) => seedId);
   await execute(databaseUrl, `update rolecall.seed set replayed_at = clock_timestamp() where id = ${first}`);

@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'shared/ledger',
     'shared/queue',
   ],
-  'worker/walks': ['worker/batching', 'worker/cognito', 'worker/grants', 'shared/contract'],
+  'worker/walks': ['worker/batching', 'worker/cognito', 'worker/grants', 'shared/contract', 'shared/ledger'],
   'worker/upkeep': ['shared/contract', 'shared/ledger', 'shared/queue'],
   'worker/grants': ['shared/config', 'shared/contract', 'shared/errors', 'shared/ledger'],
   ops: ['ops', 'shared'],

@@ -7,7 +7,7 @@ import type { Ledger } from './ledger.ts';
 export type RunStatement = <Rows extends object[]>(statement: RawQueryFragment) => Promise<Rows>;
 
 /** A schema per tenant makes a statement of each. */
-const MOST_PREPARED = 20;
+const MOST_PREPARED = 30;
 
 /** Prepared: planning a grant takes nearly as long as running it. */
 export async function runPrepared(ledger: Ledger): Promise<RunStatement> {

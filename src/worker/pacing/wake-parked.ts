@@ -57,7 +57,11 @@ async function letGo({ em, book, walked }: WakeDeps, leaving: Leaving): Promise<
   const leaveTenants = async (domain: string, tenants: ReadonlySet<TenantId>) => {
     if (roomLeft() > 0) leaving.known.push(...(await book.leaveTenants(domain, [...tenants], roomLeft())));
   };
-  for (const [domain, tenants] of walked.next()) await leaveTenants(domain, tenants); // first, as they are of this moment
+  const walkedNow = walked.next();
+  if (walkedNow.size > 0) {
+    if (!(await book.upNext()).waiting) return false; // mostly so, where walks are short
+    for (const [domain, tenants] of walkedNow) await leaveTenants(domain, tenants); // first, as they are of this moment
+  }
   const atFault = new Map<string, Set<TenantId>>();
   for (let page = 0; page < PAGES && roomLeft() > 0; page += 1) {
     const { parked, waiting } = await book.upNext();

@@ -1,5 +1,6 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import { emailKey, type RunId, type SeedId, type Sub, type TenantId } from '#shared/contract/ids.ts';
+import type { RunStatement } from '#shared/ledger/run-statement.ts';
 import { createMicroBatch } from '../batching/micro-batch.ts';
 import { poolKey, type UserPool } from '../cognito/user-directory.ts';
 import { isDatabaseAway } from '../grants/database-errors.ts';
@@ -22,17 +23,18 @@ export interface SeenWalk {
   readonly wantedAtMs: number;
 }
 
-/** Whose seeds are read at once: most pools are one tenant's. */
+/** Whose seeds are read at once. */
 const TENANTS = 100;
 /** Written by one statement. */
 const SEEDS = 500;
 
-export function createSeenUsers(em: () => EntityManager): SeenUsers {
+/** `em`: a fresh one for each operation. */
+export function createSeenUsers(em: () => EntityManager, execute: RunStatement): SeenUsers {
   const find = createMicroBatch<SeedId, Sub | null, 'all'>({
     laneOf: () => 'all',
     keysOf: () => [],
     async run(seeds) {
-      const rows = await em().execute<{ seed: string; sub: Sub }[]>(sql`
+      const rows = await execute<{ seed: string; sub: Sub }[]>(sql`
         select u.seed, u.sub from rolecall.seed s join rolecall.seen_user u on ${SEEN_OF_SEED}
         where s.id = any(${`{${seeds.join()}}`}::bigint[])`);
       const subs = new Map(rows.map(({ seed, sub }) => [Number(seed), sub]));
@@ -40,27 +42,16 @@ export function createSeenUsers(em: () => EntityManager): SeenUsers {
     },
     failsAlike: isDatabaseAway,
   });
+  const note = createMicroBatch<SeenWalk, ReadonlySet<TenantId>, 'all'>({
+    laneOf: () => 'all',
+    keysOf: ({ pool }) => [poolKey(pool)],
+    run: (walks) => noteMany(execute, walks),
+    failsAlike: isDatabaseAway,
+  });
 
   return {
     find,
-    async note({ pool, users, wantedAtMs }) {
-      const tenants = await tenantsOf(em(), pool);
-      for (const [run, ofRun] of Map.groupBy(tenants, (each) => each.run)) {
-        for (const some of chunks(ofRun, TENANTS)) {
-          const wanted = await wantedOf(
-            em(),
-            run,
-            some.map(({ tenant }) => tenant),
-          );
-          const found = wanted.flatMap(({ id, email }) => {
-            const sub = users.get(emailKey(email));
-            return sub === undefined ? [] : [{ seed: id, sub }];
-          });
-          for (const part of chunks(found, SEEDS)) await write(em(), part, wantedAtMs);
-        }
-      }
-      return new Set(tenants.map(({ tenant }) => tenant));
-    },
+    note,
     async prune() {
       await em().execute(sql`
         delete from rolecall.seen_user where seed in (
@@ -75,29 +66,65 @@ export const SEEN_OF_SEED = sql`
   u.seed = s.id and u.seen_at > clock_timestamp() - ${KEEP_MS} * interval '1 millisecond'
   and (s.replayed_at < u.wanted_at) is not false`;
 
-async function tenantsOf(em: EntityManager, pool: UserPool) {
-  const rows = await em.execute<{ run: RunId; tenant: TenantId; pool: UserPool }[]>(sql`
+/** Where each tenant has a pool of its own, many small walks end at the same time. */
+async function noteMany(execute: RunStatement, walks: readonly SeenWalk[]): Promise<ReadonlySet<TenantId>[]> {
+  const ofPool = new Map(walks.map((walk) => [poolKey(walk.pool), { ...walk, tenants: new Set<TenantId>() }]));
+  const wanting = (await tenantsOf(execute, walks)).flatMap(({ run, tenant, pool }) => {
+    const walk = ofPool.get(poolKey(pool));
+    walk?.tenants.add(tenant);
+    return walk === undefined ? [] : [{ run, tenant, walk }];
+  });
+  for (const some of chunks(wanting, TENANTS)) {
+    const walkOf = new Map(some.map(({ run, tenant, walk }) => [`${run} ${tenant}`, walk]));
+    const found = (await wantedOf(execute, some)).flatMap(({ id, run, tenant, email }) => {
+      const walk = walkOf.get(`${run} ${tenant}`);
+      const sub = walk?.users.get(emailKey(email));
+      return walk === undefined || sub === undefined ? [] : [{ seed: id, sub, wantedAt: walk.wantedAtMs / 1_000 }];
+    });
+    for (const part of chunks(found, SEEDS)) await write(execute, part);
+  }
+  return [...ofPool.values()].map(({ tenants }) => tenants);
+}
+
+async function tenantsOf(execute: RunStatement, walks: readonly SeenWalk[]) {
+  const ids = JSON.stringify(walks.map(({ pool }) => pool.id));
+  return execute<{ run: RunId; tenant: TenantId; pool: UserPool }[]>(sql`
     select t.run::float8, t.tenant, t.settings -> 'userPool' as pool
     from rolecall.release r join rolecall.release_tenant t using (run)
-    where r.superseded_at is null and t.settings -> 'userPool' ->> 'id' = ${pool.id}`);
-  return rows.filter((row) => poolKey(row.pool) === poolKey(pool));
+    where r.superseded_at is null
+      and t.settings -> 'userPool' ->> 'id' in (select jsonb_array_elements_text(${ids}::jsonb))`);
 }
 
-async function wantedOf(em: EntityManager, run: RunId, tenants: readonly TenantId[]) {
-  return em.execute<{ id: number; email: string }[]>(sql`
-    select id::float8, email from rolecall.seed
-    where run = ${run} and tenant in (${[...tenants]}) and state in ('pending', 'retrying', 'waiting')`);
+interface Wanting {
+  readonly run: RunId;
+  readonly tenant: TenantId;
 }
 
-async function write(
-  em: EntityManager,
-  seen: readonly { readonly seed: number; readonly sub: Sub }[],
-  wantedAtMs: number,
-): Promise<void> {
-  await em.execute(sql`
+/** Tenant by tenant (which OFFSET 0 sees to), as their seeds are a few of all that were ever recorded. */
+async function wantedOf(execute: RunStatement, wanting: readonly Wanting[]) {
+  const tenants = JSON.stringify(wanting.map(({ run, tenant }) => ({ run, tenant })));
+  return execute<(Wanting & { readonly id: SeedId; readonly email: string })[]>(sql`
+    select seed.id::float8, wanting.run::float8, wanting.tenant, seed.email
+    from jsonb_to_recordset(${tenants}::jsonb) as wanting(run bigint, tenant text)
+    cross join lateral (
+      select s.id, s.email from rolecall.seed s
+      where s.run = wanting.run and s.tenant = wanting.tenant and s.state in ('pending', 'retrying', 'waiting')
+      offset 0
+    ) seed`);
+}
+
+interface Seen {
+  readonly seed: SeedId;
+  readonly sub: Sub;
+  /** Epoch seconds. */
+  readonly wantedAt: number;
+}
+
+async function write(execute: RunStatement, seen: readonly Seen[]): Promise<void> {
+  await execute(sql`
     insert into rolecall.seen_user as s (seed, sub, wanted_at, seen_at)
-    select seed, sub, to_timestamp(${wantedAtMs} / 1000.0), clock_timestamp()
-    from jsonb_to_recordset(${JSON.stringify(seen)}::jsonb) as seen(seed bigint, sub uuid) order by seed
+    select seed, sub, to_timestamp("wantedAt"), clock_timestamp()
+    from jsonb_to_recordset(${JSON.stringify(seen)}::jsonb) as seen(seed bigint, sub uuid, "wantedAt" float8) order by seed
     on conflict (seed) do update set sub = excluded.sub, wanted_at = excluded.wanted_at, seen_at = excluded.seen_at`);
 }
 

@@ -3,6 +3,7 @@ import { sql, type EntityManager } from '@mikro-orm/postgresql';
 import { z } from 'zod';
 import { RunId } from '#shared/contract/ids.ts';
 import { TenantSettings } from '#shared/contract/tenant-settings.ts';
+import type { RunStatement } from '#shared/ledger/run-statement.ts';
 import { createMicroBatch } from '../batching/micro-batch.ts';
 import { poolKey, type UserPool } from '../cognito/user-directory.ts';
 import { isDatabaseAway } from '../grants/database-errors.ts';
@@ -86,26 +87,26 @@ const Row = z.object({
 });
 
 /** `em`: a fresh one for each operation. */
-export function createWalkBook(em: () => EntityManager): WalkBook {
+export function createWalkBook(em: () => EntityManager, execute: RunStatement): WalkBook {
   const ask = createMicroBatch<WantedWalk, KnownWalk | null, 'all'>({
     laneOf: () => 'all',
     keysOf: ({ pool }) => [poolKey(pool)],
-    run: (walks) => askMany(em(), walks),
+    run: (walks) => askMany(execute, walks),
     failsAlike: isDatabaseAway,
   });
   const tell = createMicroBatch<WalkNews, number, 'all'>({
     laneOf: () => 'all',
     keysOf: ({ pool }) => [poolKey(pool)],
-    run: (news) => tellMany(em(), news),
+    run: (news) => tellMany(execute, news),
     failsAlike: isDatabaseAway,
   });
   return {
     ask,
     tell,
     async hold(worker, domains) {
-      const held = await em().execute<{ domain: string }[]>(sql`
+      const held = await execute<{ domain: string }[]>(sql`
         insert into rolecall.walker as held (domain, worker, until)
-        select domain, ${worker}, clock_timestamp() + ${LEASE_MS} * interval '1 millisecond'
+        select domain, ${worker}::uuid, clock_timestamp() + ${LEASE_MS} * interval '1 millisecond'
         from jsonb_array_elements_text(${JSON.stringify(domains)}::jsonb) as mine(domain) order by domain
         on conflict (domain) do update set worker = excluded.worker, until = excluded.until
         where held.worker = excluded.worker or held.until <= clock_timestamp()
@@ -113,7 +114,7 @@ export function createWalkBook(em: () => EntityManager): WalkBook {
       return held.map(({ domain }) => domain);
     },
     async open(domains) {
-      const rows = await em().execute(sql`
+      const rows = await execute(sql`
         select ${COLUMNS} from rolecall.pool_walk p ${JOIN_WALKER}
         where p.domain in (select jsonb_array_elements_text(${JSON.stringify(domains)}::jsonb))
           and p.phase in ('wanted', 'queued', 'walking')
@@ -140,9 +141,9 @@ export function createWalkBook(em: () => EntityManager): WalkBook {
  * A walk is wanted anew when it is over, when a newer run wants it (which may want more of the pool, and for which people may
  * have been created anew), and when whoever had taken it on is gone. Only after a failure a newer run waits like everybody.
  */
-async function askMany(em: EntityManager, walks: readonly WantedWalk[]): Promise<(KnownWalk | null)[]> {
+async function askMany(execute: RunStatement, walks: readonly WantedWalk[]): Promise<(KnownWalk | null)[]> {
   const wanted = walks.map(({ pool, ...walk }) => ({ ...walk, pool: nameOf(pool), userPool: pool }));
-  const rows = await em.execute<{ pool: string }[]>(sql`
+  const rows = await execute<{ pool: string }[]>(sql`
     with asked as (
       select * from jsonb_to_recordset(${JSON.stringify(wanted)}::jsonb)
         as asked(pool text, domain text, run bigint, seeds integer, "userPool" jsonb)
@@ -169,14 +170,14 @@ async function askMany(em: EntityManager, walks: readonly WantedWalk[]): Promise
   return wanted.map(({ pool }) => byPool.get(pool) ?? null);
 }
 
-async function tellMany(em: EntityManager, news: readonly WalkNews[]): Promise<number[]> {
+async function tellMany(execute: RunStatement, news: readonly WalkNews[]): Promise<number[]> {
   const told = news.map(({ pool, size, ...one }) => ({
     ...one,
     ...size,
     pool: nameOf(pool),
     sized: size !== undefined,
   }));
-  const [row] = await em.execute<{ now: number }[]>(sql`
+  const [row] = await execute<{ now: number }[]>(sql`
     with told as (
       select * from jsonb_to_recordset(${JSON.stringify(told)}::jsonb) as told(
         pool text, run bigint, phase text, "comeBackMs" float8, "alsoForNewRuns" boolean,
