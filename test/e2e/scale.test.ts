@@ -57,7 +57,7 @@ describeOnBothDeployments('a large platform', (test) => {
   test(
     'is released again and again, and neither the worker nor the ledger grows',
     async ({ run, start, manifest, cognito, databaseUrl }) => {
-      const tenants = largeTenants(100, 10);
+      const tenants = largeTenants(50, 20);
       addPools(cognito, tenants);
       await manifest({ tenants });
       const worker = start('work', INSPECTED);
@@ -73,7 +73,7 @@ describeOnBothDeployments('a large platform', (test) => {
 
       await execute(databaseUrl, `update rolecall.release set superseded_at = superseded_at - interval '31 days'`);
       start('work'); // a worker prunes when it starts
-      const flat = { seeds: 1_000, tenants: 100, tally: 1 };
+      const flat = { seeds: 1_000, tenants: 50, tally: 1 };
       await vi.waitFor(async () => expect(await rowsOf(databaseUrl)).toEqual(flat), { timeout: 60_000 });
     },
     BOUND_MS,
