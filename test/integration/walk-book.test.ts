@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { RunId, Sub, type SeedId } from '#shared/contract/ids.ts';
 import type { Ledger } from '#shared/ledger/ledger.ts';
-import { runPrepared } from '#shared/ledger/run-statement.ts';
+import { runPrepared, type RunStatement } from '#shared/ledger/run-statement.ts';
 import type { UserPool } from '../../src/worker/cognito/user-directory.ts';
 import { createSeenUsers } from '../../src/worker/walks/seen-users.ts';
 import { createWalkBook, type WantedWalk } from '../../src/worker/walks/walk-book.ts';
@@ -187,4 +187,22 @@ test('of the users of a pool only those who are wanted are noted, and forgotten 
   expect(await seen.find(second as SeedId)).toBeNull();
   await seen.prune();
   expect(await execute(databaseUrl, 'select * from rolecall.seen_user')).toEqual([]);
+});
+
+test('whom a small walk saw is noted while a large one is', async ({ ledger }) => {
+  const prepared = await runPrepared(ledger);
+  const large = Promise.withResolvers<void>();
+  const statement: RunStatement = async (each) => {
+    if (JSON.stringify(each.params).includes('large')) await large.promise;
+    return prepared(each);
+  };
+  const seen = createSeenUsers(() => ledger.em.fork(), statement);
+  const many = new Map(people(101).map((email) => [email, subOf(1)]));
+
+  const notedLarge = seen.note({ pool: poolOf('large'), users: many, wantedAtMs: Date.now() });
+  const noted = await seen.note({ pool: poolOf('small'), users: new Map(), wantedAtMs: Date.now() });
+
+  expect(noted).toEqual(new Set());
+  large.resolve();
+  expect(await notedLarge).toEqual(new Set());
 });

@@ -23,6 +23,8 @@ export interface SeenWalk {
   readonly wantedAtMs: number;
 }
 
+/** Of a walk that is noted together with others: those need not wait for a larger one. */
+const FEW_USERS = 100;
 /** Whose seeds are read at once. */
 const TENANTS = 100;
 /** Written by one statement. */
@@ -42,8 +44,8 @@ export function createSeenUsers(em: () => EntityManager, execute: RunStatement):
     },
     failsAlike: isDatabaseAway,
   });
-  const note = createMicroBatch<SeenWalk, ReadonlySet<TenantId>, 'all'>({
-    laneOf: () => 'all',
+  const note = createMicroBatch<SeenWalk, ReadonlySet<TenantId>, string>({
+    laneOf: ({ pool, users }) => (users.size > FEW_USERS ? poolKey(pool) : 'small pools'),
     keysOf: ({ pool }) => [poolKey(pool)],
     run: (walks) => noteMany(execute, walks),
     failsAlike: isDatabaseAway,
