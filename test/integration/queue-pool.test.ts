@@ -1,8 +1,9 @@
 import pg from 'pg';
 import { expect, vi } from 'vitest';
-import { createSeedWorker, openQueue } from '#shared/queue/open-queue.ts';
+import { askQueue, createSeedWorker, openQueue } from '#shared/queue/open-queue.ts';
 import { openQueuePool } from '#shared/queue/queue-pool.ts';
 import { databaseTest as test } from '../support/database.ts';
+import { startDyingProxy } from '../support/database-proxy.ts';
 
 const WITHIN = { timeout: 10_000 }; // a second is little on a busy machine
 
@@ -57,6 +58,20 @@ test('jobs of a worker notify nobody of their events', async ({ databaseUrl }) =
   await listener.query('select'); // what was sent before has come by now
   expect(heard).toContain('bullmq_jobs');
   expect(heard).not.toContain('bullmq_events');
+});
+
+test('a server that shuts down while the queue is opened fails what is asked, and crashes nothing', async ({
+  databaseUrl,
+}) => {
+  const crash = vi.fn<() => void>();
+  process.prependOnceListener('uncaughtException', crash);
+  await using dying = await startDyingProxy(databaseUrl);
+  await using queue = openQueue({ kind: 'postgres', url: dying.url });
+
+  await expect(askQueue(queue)).rejects.toThrow('is not queryable');
+
+  process.off('uncaughtException', crash);
+  expect(crash).not.toHaveBeenCalled();
 });
 
 async function locksOn(client: pg.Client): Promise<number> {

@@ -31,6 +31,8 @@ export function openQueuePool({ url, max, silent = false }: QueuePoolOptions): P
     application_name: 'rolecall-queue',
     ...(silent && { onConnect: async (client) => void (await client.query(SILENCE)) }),
   });
+  // BullMQ takes clients of the pool without a listener; one whose server shuts down meanwhile would crash the process
+  pool.on('connect', (client) => void client.on('error', () => {}));
   const run = prepareStatements(pool, { prefix: 'bullmq', most: MOST_PREPARED });
   const query = (text: string, values: readonly unknown[] = []) => run({ text, values });
   return Object.assign(pool, { query }) as unknown as PgPool; // as any real one is, but for overloads that TypeScript cannot match
