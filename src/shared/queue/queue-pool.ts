@@ -31,12 +31,15 @@ export function openQueuePool({ url, max, silent = false }: QueuePoolOptions): P
     application_name: 'rolecall-queue',
     ...(silent && { onConnect: async (client) => void (await client.query(SILENCE)) }),
   });
-  // BullMQ takes clients of the pool without a listener; one whose server shuts down meanwhile would crash the process
-  pool.on('connect', (client) => void client.on('error', () => {}));
+  // What fails is told by the statement that fails. Without listeners, also on clients that BullMQ has taken, a server that
+  // shuts down would crash the process.
+  pool.on('error', ignore).on('connect', (client) => void client.on('error', ignore));
   const run = prepareStatements(pool, { prefix: 'bullmq', most: MOST_PREPARED });
   const query = (text: string, values: readonly unknown[] = []) => run({ text, values });
   return Object.assign(pool, { query }) as unknown as PgPool; // as any real one is, but for overloads that TypeScript cannot match
 }
+
+function ignore(): void {}
 
 /**
  * The schema is as BullMQ's own pools have it, and its functions count on READ COMMITTED, whatever the database's default is. The URL
