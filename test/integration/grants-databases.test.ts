@@ -7,11 +7,12 @@ test('thirty tenants with a database each: five are open at a time, and the idle
   produce,
   databaseUrl,
 }) => {
-  await execute(databaseUrl, LATER_SHAPE);
   const own = new URL(databaseUrl).pathname.slice(1);
   const names = Array.from({ length: 30 }, (_, n) => `${own}_${n}`);
-  for (const name of names)
-    await execute(withDatabase(databaseUrl, 'postgres'), `create database ${name} template ${own}`);
+  for (const name of names) {
+    await execute(withDatabase(databaseUrl, 'postgres'), `create database ${name}`);
+    await execute(withDatabase(databaseUrl, name), LATER_SHAPE);
+  }
   const seeds = Array.from({ length: 4 }, (_, n) => ({ email: `person${n}@example.org` }));
   await produce({
     tenants: names.map((name) => ({
