@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Processes of the tests load hundreds of modules; to compile them anew is an eighth of all that the tests take. */
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/rolecall');
 
-/** What they promise is about seconds, so nothing else runs beside them: a machine that is busy with other tests has fewer. */
+/** What they promise is about seconds, so little runs beside them: on a machine that is busy with other tests they are fewer. */
 const AGAINST_THE_CLOCK = ['pacing', 'shared-walks', 'walks-and-turns'].map(
   (name) => `test/integration/${name}.test.ts`,
 );
@@ -60,7 +60,7 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: 2, // they mostly wait for their quota
         },
       },
       {
