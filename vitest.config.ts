@@ -73,6 +73,7 @@ export default defineConfig({
           hookTimeout: 120_000,
           // Each test starts several processes; on two cores more files at once would only wait for each other.
           fileParallelism: false,
+          isolate: false, // nor keep modules anything: each file would load them anew
         },
       },
     ],

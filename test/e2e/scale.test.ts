@@ -60,7 +60,7 @@ describeOnBothDeployments('a large platform', (test) => {
       const tenants = largeTenants(50, 20);
       addPools(cognito, tenants);
       await manifest({ tenants });
-      const worker = start('work', INSPECTED);
+      const worker = start('work', { ...INSPECTED, ROLECALL_CONCURRENCY: '50' });
       const heapAfter = async (release: string) => {
         expect(await run(`produce --release ${release} ${WAIT}`)).toMatchObject({ exitCode: 0 });
         return heapUsed(worker);
