@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { askGate } from '../../src/ops/gate/ask-gate.ts';
 import { retryFailedJobs, statesOf, untilStates } from '../support/ledger.ts';
 import { people, POOL } from '../support/manifest.ts';
-import { inFlip, LATER_SHAPE, LATER_TABLE, openGranter, rowsOf, tally } from '../support/own-tables.ts';
+import { inFlip, LATER_SHAPE, LATER_TABLE, openGranter, rowsOf, subOf, tally } from '../support/own-tables.ts';
 import { execute } from '../support/sql.ts';
 import { platformTest as test } from '../support/worker.ts';
 
@@ -69,6 +69,14 @@ test.for<[what: string, fault: Fault]>([
       wrong: 'alter table flip.user_role alter column user_id type int using 1',
       reason: 'grants-table-missing',
       fix: /^alter table "flip"."user_role" alter column "user_id" type text;$/,
+    },
+  ],
+  [
+    'columns whose type cuts what it holds',
+    {
+      wrong: `alter table flip.user_role drop column trust_id, add column trust_id name, alter column role_id type "char" using 'x', drop constraint user_role_role_id_fkey`,
+      reason: 'grants-table-missing',
+      fix: /^alter table "flip"."user_role" alter column "role_id" type text; alter table "flip"."user_role" alter column "trust_id" type text;$/,
     },
   ],
   [
@@ -176,6 +184,26 @@ test('a table that is missing is found out before anybody asks Cognito', async (
   await work();
   await untilStates(databaseUrl, { [EMAIL]: 'blocked: grants-table-missing' });
   expect(cognito.counts.calls.ListUsers ?? 0).toBe(0);
+});
+
+test('what a trigger misses for one row blocks one seed, and says so', async ({ produce, databaseUrl }) => {
+  const emails = people(8);
+  await execute(
+    databaseUrl,
+    `${LATER_SHAPE};
+     create function flip.f() returns trigger language plpgsql as $f$ begin
+       if new.user_id = '${subOf(emails[0] ?? '')}' then insert into flip.gone values (1); end if; return new;
+     end $f$;
+     create trigger t before insert on flip.user_role for each row execute function flip.f()`,
+  );
+  await produce({ tenants: [{ grants: inFlip(LATER_TABLE), seeds: emails }] });
+  await using granter = await openGranter(databaseUrl);
+
+  const outcomes = await granter.grant();
+
+  expect(tally(outcomes)).toEqual({ granted: 7, 'blocked: grants-refused': 1 });
+  const fix = `A trigger, a rule or a view of "flip"."user_role" needs what does not exist (42P01): create it, or change what needs it.`;
+  expect(outcomes).toContainEqual(expect.objectContaining({ kind: 'blocked', fix }));
 });
 
 test('an index that goes while a worker runs blocks nobody', async ({ produce, databaseUrl }) => {

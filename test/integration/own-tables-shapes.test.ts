@@ -27,6 +27,8 @@ const TEXTS = `
   insert into flip.roles values ('${CAPITALS}', 'Admin'), ('R', 'Researcher');
   create table flip.user_role (id uuid primary key default gen_random_uuid(), user_id text, role_id text references flip.roles, trust_id text)`;
 const KEYED = `create schema flip; create table flip.user_role`;
+/** A cast to it cuts what is longer. */
+const SHORT = `create domain public.short as varchar(5); create domain public.short2 as public.short;`;
 /** Rows are marked as deleted, and a view leaves them out: she held the role once. */
 const MARKED = `${FIRST_SHAPE};
   alter table flip.user_role rename to kept;
@@ -77,7 +79,7 @@ test.for<[what: string, given: Case, held?: object]>([
   [
     'of domains',
     {
-      shape: `create schema flip; create domain flip.uid as uuid; create table flip.user_role (id flip.uid primary key, user_id flip.uid, role_id flip.uid)`,
+      shape: `create schema flip; create domain flip.uid as uuid; create domain flip.uid2 as flip.uid; create table flip.user_role (id flip.uid primary key, user_id flip.uid2, role_id flip.uid2)`,
     },
   ],
   [
@@ -296,6 +298,24 @@ test.for<[what: string, given: Case, fix: string]>([
     'a sub',
     { shape: `${KEYED} (user_id varchar(32), role_id uuid)`, table: { name: 'user_role' } },
     '"user_id" is of type character varying, "role_id" is of type uuid. Widen the column, or correct the ids',
+  ],
+  [
+    'a sub too long for a domain',
+    { shape: `${SHORT} ${KEYED} (user_id public.short2, role_id uuid)`, table: { name: 'user_role' } },
+    '"user_id" is of type character varying, "role_id" is of type uuid. Widen the column, or correct the ids',
+  ],
+  [
+    'a role too long for a domain',
+    { shape: `${SHORT} ${KEYED} (user_id uuid, role_id public.short)`, table: { name: 'user_role' } },
+    '"user_id" is of type uuid, "role_id" is of type character varying. Widen the column, or correct the ids',
+  ],
+  [
+    'a constant too long for a domain',
+    {
+      shape: `${SHORT} ${KEYED} (user_id uuid, role_id uuid, made_by public.short)`,
+      table: { name: 'user_role', constants: { made_by: 'rolecall' } },
+    },
+    '"user_id" is of type uuid, "role_id" is of type uuid, "made_by" is of type character varying. Widen the column, or correct the ids',
   ],
 ])(
   '%s that does not fit its column blocks the seed, and the types are named',

@@ -1,4 +1,5 @@
 import type { Reason } from '#shared/contract/reasons.ts';
+import { codeOf } from '#shared/errors/code-of.ts';
 import type { GrantsFailed, WantedGrants } from './grant-store.ts';
 import { quoted, quotedTable, type TableLayout } from './table-layout.ts';
 import type { MappedGrants } from './table-layouts.ts';
@@ -16,9 +17,12 @@ const MISFITS: ReadonlySet<unknown> = new Set(['22P02', '22003', '22007', '22008
 
 /** Pure: what would let the row into the tenant's own table, as far as PostgreSQL says what keeps it out. */
 export function explainRefusal(reason: Reason, cause: unknown, { grants, layout, wanted }: Refused): GrantsFailed {
-  // The catalog grants every right by now, so one that is missing is about the row.
+  // By now the catalog has every table, column and right, so what is missing is about the row.
   if (reason === 'grants-not-writable') {
     return { kind: 'failed', reason: 'grants-refused', cause, fix: letRowIn(grants) };
+  }
+  if (layout !== null && reason === 'grants-table-missing') {
+    return { kind: 'failed', reason: 'grants-refused', cause, fix: giveTrigger(grants, cause) };
   }
   const { code } = cause as { readonly code?: unknown };
   if (layout !== null && MISFITS.has(code)) {
@@ -49,6 +53,11 @@ function constraintOf(cause: unknown): Constraint | null {
 
 function letRowIn({ schema, table }: MappedGrants): string {
   return `Row-level security of ${quotedTable(schema, table.name)}, or what a trigger of it needs, refuses the row: let the workers' user insert it.`;
+}
+
+/** Its message names what is missing, which may be made of what the row holds. */
+function giveTrigger({ schema, table }: MappedGrants, cause: unknown): string {
+  return `A trigger, a rule or a view of ${quotedTable(schema, table.name)} needs what does not exist (${codeOf(cause)}): create it, or change what needs it.`;
 }
 
 /** PostgreSQL does not say which column it is, and its message quotes the value, which may be about a person. */

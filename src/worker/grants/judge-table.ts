@@ -91,17 +91,23 @@ function keyOf(names: readonly string[], { constants }: GrantsTable): string {
   return ofConstants.length === names.length ? 'grants.table.constants' : 'grants.table';
 }
 
-/** What is there, and would refuse every row. */
+/** Whatever is longer they cut, and say nothing (PostgreSQL: 8.3 Character Types). */
+const CUTTING: ReadonlySet<string | undefined> = new Set(['name', '"char"']);
+
+/** What is there, and would refuse every row, or change its values. */
 function unsuitable(table: string, mapping: GrantsTable, facts: TableFacts): string[] {
   const { userId, id } = mapping.columns;
   const names = filled(mapping);
   const holdsUuid = (name: string | undefined) => {
     const column = name === undefined ? undefined : find(facts, name);
-    return column === undefined || column.isText || column.baseType === 'uuid';
+    return column === undefined || column.isText || column.type === 'uuid';
   };
+  const toText = [...names.keys()].filter(
+    (name) => (name === userId && !holdsUuid(name)) || CUTTING.has(find(facts, name)?.type),
+  );
   const required = facts.columns?.filter((column) => column.required && !names.has(column.name)) ?? [];
   return [
-    ...(holdsUuid(userId) ? [] : [`alter table ${table} alter column ${quoted(userId)} type text;`]),
+    ...toText.map((name) => `alter table ${table} alter column ${quoted(name)} type text;`),
     ...(holdsUuid(id) ? [] : [`Leave out grants.table.columns.id: ${quoted(id ?? '')} holds no uuid.`]),
     ...required.map(
       ({ name }) =>

@@ -16,10 +16,8 @@ export interface TableFacts {
 
 export interface ColumnFacts {
   readonly name: string;
-  /** Fit for a cast: without a length, at which a cast would cut in silence. */
+  /** Fit for a cast: what a domain is made of, and without a length, at which a cast would cut in silence. */
   readonly type: string;
-  /** That of a domain; else the type itself. */
-  readonly baseType: string;
   readonly isText: boolean;
   /** Neither a default nor a trigger may fill it. */
   readonly required: boolean;
@@ -89,8 +87,7 @@ const BEFORE_EACH_ROW_ON_INSERT = 1 | 2 | ON_INSERT;
 function readColumns(em: EntityManager, oid: string): Promise<ColumnFacts[]> {
   // Type modifier −1, not null: null makes `character` of a char(n), which is a char(1).
   return em.execute<ColumnFacts[]>(sql`
-    select a.attname::text as name, format_type(a.atttypid, -1) as type,
-           format_type(coalesce(nullif(t.typbasetype, 0), a.atttypid), -1) as "baseType", t.typcategory = 'S' as "isText",
+    select a.attname::text as name, format_type(base.oid, -1) as type, t.typcategory = 'S' as "isText",
            a.attnotnull and not a.atthasdef and a.attidentity = '' and a.attgenerated = '' and t.typdefault is null and not exists (
              select from pg_trigger g where g.tgrelid = a.attrelid and not g.tgisinternal and g.tgenabled <> 'D'
                and g.tgtype & ${BEFORE_EACH_ROW_ON_INSERT} = ${BEFORE_EACH_ROW_ON_INSERT}
@@ -109,6 +106,13 @@ function readColumns(em: EntityManager, oid: string): Promise<ColumnFacts[]> {
            ) as "deniedSequence"
     from pg_attribute a
     join pg_type t on t.oid = a.atttypid
+    cross join lateral (
+      with recursive made_of as (
+        select t.oid, t.typtype, t.typbasetype
+        union all
+        select b.oid, b.typtype, b.typbasetype from made_of join pg_type b on b.oid = made_of.typbasetype
+      ) select oid from made_of where typtype <> 'd'
+    ) base
     where a.attrelid = ${oid}::oid and a.attnum > 0 and not a.attisdropped
     order by a.attnum`);
 }

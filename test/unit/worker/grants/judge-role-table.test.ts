@@ -14,7 +14,7 @@ test('of a table of roles that is missing, the name is doubted first', () => {
 
 test('of a column that is missing, the key that names it is doubted first', () => {
   const place = { schema: 'flip', table: 'roles', id: 'id', name: 'nme' };
-  const id = { name: 'id', type: 'uuid', baseType: 'uuid', isText: false, required: false, deniedSequence: null };
+  const id = { name: 'id', type: 'uuid', isText: false, required: false, deniedSequence: null };
   const columns = [{ ...id, mayRead: true, mayWrite: true }];
   const { absent } = judgeRoleTable(place, { ...READABLE, columns });
   expect(absent.join(' ')).toBe(

@@ -3,7 +3,7 @@ import type { GrantsTable } from '#shared/contract/tenant-settings.ts';
 import { NO_ROLE_TABLE } from '../../../../src/worker/grants/judge-role-table.ts';
 import { judgeTable } from '../../../../src/worker/grants/judge-table.ts';
 
-const UUID = { type: 'uuid', baseType: 'uuid', isText: false, required: true, deniedSequence: null };
+const UUID = { type: 'uuid', isText: false, required: true, deniedSequence: null };
 const FACTS = {
   user: 'app',
   schema: { exists: true, usable: true },
