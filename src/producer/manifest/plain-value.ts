@@ -1,10 +1,10 @@
-import { isAlias, isMap, isScalar, isSeq, type Alias, type Node } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, type Alias, type Node, type Scalar } from 'yaml';
 import type { Env } from '#shared/config/env.ts';
 import { substitute } from './substitute.ts';
 
 export interface PlainValue {
   readonly value: unknown;
-  /** Scalars whose variables could not be substituted; they are `undefined` in `value`, and already reported. */
+  /** Scalars that stand for nothing, as a variable could not be substituted, say; they are `undefined` in `value`, and already reported. */
   readonly unresolved: ReadonlySet<Node>;
   /** What each alias stands for. */
   readonly targets: ReadonlyMap<Alias, Node>;
@@ -25,7 +25,7 @@ export function toPlainValue(root: Node, env: Env): PlainValue {
 
   function valueOf(node: unknown, key: string | null): unknown {
     if (isAlias(node)) return valueOfAlias(node, key);
-    if (isScalar(node)) return anchor(node, scalar(node, node.value, key));
+    if (isScalar(node)) return anchor(node, isRewritten(node) ? rewritten(node) : scalar(node, node.value, key));
     if (isSeq(node)) {
       return anchor(
         node,
@@ -38,6 +38,11 @@ export function toPlainValue(root: Node, env: Env): PlainValue {
       return [name, valueOf(value, name)];
     });
     return anchor(node, Object.fromEntries(entries)); // unlike assignment, this takes `__proto__` for a key like others
+  }
+
+  function rewritten(node: Scalar): undefined {
+    unresolved.add(node);
+    problems.push({ node, message: `YAML reads the number ${node.value} here: write that, or put a text into quotes` });
   }
 
   function scalar(node: Node, value: unknown, key: string | null): unknown {
@@ -67,6 +72,14 @@ export function toPlainValue(root: Node, env: Env): PlainValue {
     if (unresolved.has(target.node)) unresolved.add(alias);
     return isScalar(target.node) && key === NEVER_SUBSTITUTED ? target.node.value : target.value;
   }
+}
+
+/**
+ * A whole number in a way that no number is printed, like `0042` or `12E3` (YAML 1.2: 10.3.2 Tag Resolution): meant for an id or a
+ * scope it would become another one, and the number it is may be of no other.
+ */
+function isRewritten({ value, source }: Scalar): boolean {
+  return Number.isInteger(value) && source !== String(value);
 }
 
 /** Keys are strings: the parser reports the others. */
