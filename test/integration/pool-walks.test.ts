@@ -124,6 +124,31 @@ test('who was created anew for a new run is granted by the new sub', async ({
   expect(cognito.counts.calls).toMatchObject({ ListUsers: 2, DescribeUserPool: 1 });
 });
 
+describeOnBothPlatforms('a release that comes while a pool is walked through', (queueTest) => {
+  queueTest(
+    'looks for itself: who is gone or disabled gets nothing',
+    async ({ cognito, produce, work, databaseUrl }) => {
+      const seeds = people(300);
+      const [gone = '', disabled = ''] = seeds; // on its first page
+      cognito.addPool({ id: POOL, users: usersOf(seeds) });
+      cognito.setLatency(200);
+      await produce({ tenants: [{ seeds }] }, 'v1');
+      await Promise.all([work(), work()]);
+      await expect.poll(() => cognito.counts.calls.ListUsers, { interval: 5 }).toBeGreaterThanOrEqual(2);
+
+      cognito.removeUser(POOL, gone);
+      cognito.updateUser(POOL, disabled, { enabled: false });
+      await produce({ tenants: [{ seeds }] }, 'v2');
+
+      await untilCounts(databaseUrl, { granted: 298, blocked: 1, skipped: 1 });
+      expect(await statesOf(databaseUrl)).toMatchObject({
+        [gone]: 'blocked: user-missing',
+        [disabled]: 'skipped: user-disabled',
+      });
+    },
+  );
+});
+
 test('a run that wants many is counted anew after one that wanted few', async ({
   cognito,
   produce,

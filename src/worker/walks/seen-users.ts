@@ -9,7 +9,10 @@ import type { ClearUsers } from './walk-pool.ts';
 
 /** Whom walks saw, of those that are wanted: a seed and a sub, for a minute. Of all others nothing is kept. */
 export interface SeenUsers {
-  /** Whoever is wanted of this pool at this moment. Returns their tenants, whether their users were seen or not. */
+  /**
+   * Whoever is still wanted of this pool by runs that were there before the walk; one that came later looks for itself, as
+   * people may have been changed in between. Returns their tenants, whether their users were seen or not.
+   */
   note(walk: SeenWalk): Promise<ReadonlySet<TenantId>>;
   /** Who was seen as a seed since it was taken. `null`: nobody without a doubt. */
   find(seed: SeedId): Promise<Sub | null>;
@@ -19,7 +22,7 @@ export interface SeenUsers {
 export interface SeenWalk {
   readonly pool: UserPool;
   readonly users: ClearUsers;
-  /** Who was changed before that is seen as changed; by the database's clock. */
+  /** Who was changed before that is seen as changed. In epoch milliseconds, by the database's clock. */
   readonly wantedAtMs: number;
 }
 
@@ -71,10 +74,11 @@ export const SEEN_OF_SEED = sql`
 /** Where each tenant has a pool of its own, many small walks end at the same time. */
 async function noteMany(execute: RunStatement, walks: readonly SeenWalk[]): Promise<ReadonlySet<TenantId>[]> {
   const ofPool = new Map(walks.map((walk) => [poolKey(walk.pool), { ...walk, tenants: new Set<TenantId>() }]));
-  const wanting = (await tenantsOf(execute, walks)).flatMap(({ run, tenant, pool }) => {
+  const wanting = (await tenantsOf(execute, walks)).flatMap(({ run, recordedAtMs, tenant, pool }) => {
     const walk = ofPool.get(poolKey(pool));
-    walk?.tenants.add(tenant);
-    return walk === undefined ? [] : [{ run, tenant, walk }];
+    if (walk === undefined || recordedAtMs >= walk.wantedAtMs) return [];
+    walk.tenants.add(tenant);
+    return [{ run, tenant, walk }];
   });
   for (const some of chunks(wanting, TENANTS)) {
     const walkOf = new Map(some.map(({ run, tenant, walk }) => [`${run} ${tenant}`, walk]));
@@ -90,8 +94,8 @@ async function noteMany(execute: RunStatement, walks: readonly SeenWalk[]): Prom
 
 async function tenantsOf(execute: RunStatement, walks: readonly SeenWalk[]) {
   const ids = JSON.stringify(walks.map(({ pool }) => pool.id));
-  return execute<{ run: RunId; tenant: TenantId; pool: UserPool }[]>(sql`
-    select t.run::float8, t.tenant, t.settings -> 'userPool' as pool
+  return execute<{ run: RunId; recordedAtMs: number; tenant: TenantId; pool: UserPool }[]>(sql`
+    select t.run::float8, extract(epoch from r.recorded_at)::float8 * 1000 as "recordedAtMs", t.tenant, t.settings -> 'userPool' as pool
     from rolecall.release r join rolecall.release_tenant t using (run)
     where r.superseded_at is null
       and t.settings -> 'userPool' ->> 'id' in (select jsonb_array_elements_text(${ids}::jsonb))`);
