@@ -23,7 +23,7 @@ export interface Visit extends Disposable {
 export interface Bulkhead {
   /** `area`: those who share it mostly fail together. */
   enter(key: string, area: string): Entry;
-  /** It failed before, and others of its area were answered since: one more failure is its own. */
+  /** It failed before, and others of its area asked since and were answered: one more failure is its own. */
   wouldFailAlone(key: string): boolean;
 }
 
@@ -52,12 +52,15 @@ interface Peer {
   readonly visits: Set<UnderWay>;
   lastMs: number | null;
   lastOkAt: number;
+  /** `since`: when the first of them was answered. */
   failures: { count: number; since: number; reason: TransientReason } | null;
   nextTurnAt: number;
 }
 
 interface Area {
   lastOkAt: number;
+  /** When the last question was asked that was answered. */
+  lastOkAskedAt: number;
   /** When the last question was asked that was not answered for long. */
   hungAt: number;
 }
@@ -183,8 +186,9 @@ export function createBulkhead({ concurrency, now }: BulkheadOptions): Bulkhead 
           peer.failures = null;
           peer.lastOkAt = now();
           peer.area.lastOkAt = now();
+          peer.area.lastOkAskedAt = Math.max(peer.area.lastOkAskedAt, since);
         } else {
-          const before = peer.failures ?? { count: 0, since };
+          const before = peer.failures ?? { count: 0, since: now() }; // answers on their way were asked for before
           peer.failures = { count: before.count + 1, since: before.since, reason: failure };
         }
       },
@@ -200,7 +204,7 @@ export function createBulkhead({ concurrency, now }: BulkheadOptions): Bulkhead 
   function peerOf(key: string, areaName: string): Peer {
     const known = peers.get(key);
     if (known !== undefined) return known;
-    const area = areas.get(areaName) ?? { lastOkAt: -Infinity, hungAt: -Infinity };
+    const area = areas.get(areaName) ?? { lastOkAt: -Infinity, lastOkAskedAt: -Infinity, hungAt: -Infinity };
     areas.set(areaName, area);
     const peer = { ...UNKNOWN, area, visits: new Set<UnderWay>() };
     peers.set(key, peer);
@@ -220,7 +224,7 @@ export function createBulkhead({ concurrency, now }: BulkheadOptions): Bulkhead 
     },
     wouldFailAlone(key) {
       const { failures, area } = peers.get(key) ?? UNKNOWN;
-      return failures !== null && area !== null && area.lastOkAt > failures.since;
+      return failures !== null && area !== null && area.lastOkAskedAt >= failures.since;
     },
   };
 }

@@ -19,15 +19,22 @@ function listen() {
   const slowed: string[] = [];
   const slowDown = async ({ id }: UserPool, operation: CognitoOperation) => void slowed.push(`${id} ${operation}`);
   const throttled = slowDownThrottled(guard, { slowDown });
-  const lookUp = async (pool: UserPool, answer: typeof MISSING | typeof THROTTLED) => {
+  const later = (ms: number) => void (clock += ms);
+  const ask = (pool: UserPool) => {
     const entry = guard.enter(poolKey(pool), 'domain');
     if (entry.kind !== 'go') throw new Error(entry.kind);
-    using visit = entry;
-    clock += 50;
-    if (answer === THROTTLED) await throttled(pool, pool.lookup);
-    visit.answered(answer);
+    return async (answer: typeof MISSING | typeof THROTTLED) => {
+      if (answer === THROTTLED) await throttled(pool, pool.lookup);
+      entry.answered(answer);
+      entry[Symbol.dispose]();
+    };
   };
-  return { slowed, throttled, lookUp };
+  const lookUp = async (pool: UserPool, answer: typeof MISSING | typeof THROTTLED) => {
+    const answered = ask(pool);
+    later(50);
+    await answered(answer);
+  };
+  return { slowed, throttled, ask, later, lookUp };
 }
 
 test('a throttle slows down the quota of its operation, whatever the tenant is looked up by', async () => {
@@ -54,6 +61,26 @@ test('a quota that throttles everybody is slowed down each time', async () => {
   await lookUp(poolOf('B'), THROTTLED);
   await lookUp(poolOf('A'), THROTTLED);
   expect(slowed).toEqual(['A ListUsers', 'B ListUsers', 'A ListUsers']);
+});
+
+test('answers that were on their way when a pool was throttled do not say that it is alone', async () => {
+  const { slowed, ask, later } = listen();
+  const early = ask(poolOf('A'));
+  later(100);
+  const late = ask(poolOf('A'));
+  const other = ask(poolOf('B'));
+  later(30);
+  await early(MISSING);
+  later(50);
+  await late(THROTTLED);
+  await other(MISSING);
+  for (let n = 0; n < 3; n += 1) {
+    later(1_000);
+    const again = ask(poolOf('A'));
+    later(50);
+    await again(THROTTLED);
+  }
+  expect(slowed).toEqual(Array.from({ length: 4 }, () => 'A ListUsers'));
 });
 
 test('a throttle of the second look says nothing about the pool, however well others are found by AdminGetUser', async () => {
