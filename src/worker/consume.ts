@@ -117,13 +117,10 @@ export function createSeedConsumer(options: ConsumeOptions): SeedWorker {
         return postpone(job, token, at);
       }
       case 'retrying': {
-        const { reason, cause, suspicion } = outcome;
+        const { reason, cause } = outcome;
         const delayMs = backoffMs(job.attemptsMade + 1, timing.backoff); // one number for the ledger and the queue
         const nextAttemptAt = new Date(now() + delayMs);
-        await record(
-          seedId,
-          suspicion ? { kind: 'pending', suspicion, nextAttemptAt } : { kind: 'retrying', reason, nextAttemptAt },
-        );
+        await record(seedId, { kind: 'retrying', reason, nextAttemptAt });
         await job.changePriority({ priority: retryPriority(job.attemptsMade + 1) });
         throw new TryAgain(reason, delayMs, cause);
       }

@@ -42,7 +42,7 @@ export function judgeLookup(lookup: Lookup, seed: JudgedSeed): Outcome | Entitle
       if (lookup.reason === 'credentials-invalid') {
         return sightOnceMore('credentials-invalid', seed) ?? failed(lookup.reason, lookup.cause);
       }
-      return keepSuspicion(failed(lookup.reason, lookup.cause, fixOf(lookup.reason, seed)), seed);
+      return failed(lookup.reason, lookup.cause, fixOf(lookup.reason, seed));
     }
     case 'missing':
       return judgeMissing(seed);
@@ -66,12 +66,6 @@ function fixOf(reason: Reason, { userPool }: JudgedSeed): string | undefined {
 function judgeMissing(seed: JudgedSeed): Outcome {
   const known = seed.state === 'waiting' && seed.onMissing === 'wait';
   return (known ? null : sightOnceMore('user-missing', seed)) ?? ON_MISSING[seed.onMissing];
-}
-
-/** A blip between two looks is no verdict: the gate must not open on it and close again after the second look. */
-export function keepSuspicion(outcome: Outcome, { state, suspicion }: JudgedSeed): Outcome {
-  if (outcome.kind !== 'retrying' || state !== 'pending' || suspicion === null) return outcome;
-  return { ...outcome, suspicion };
 }
 
 /** `null`: seen often enough. Another suspicion starts from one. */

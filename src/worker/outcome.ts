@@ -19,8 +19,6 @@ export type Outcome =
       readonly kind: 'retrying';
       readonly reason: TransientReason;
       readonly cause: unknown;
-      /** Something was suspected before: then the seed stays pending, as the gate would tolerate `retrying`. */
-      readonly suspicion?: Suspicion;
     }
   /** `fix`: what would mend it, mostly a statement; for the log and the ledger, so without secrets. */
   | { readonly kind: 'blocked'; readonly reason: BlockingReason; readonly cause?: unknown; readonly fix?: string };

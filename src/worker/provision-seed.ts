@@ -1,7 +1,7 @@
 import type { Sub } from '#shared/contract/ids.ts';
 import { isTenantFault, type Reason } from '#shared/contract/reasons.ts';
 import type { Lookup } from './cognito/user-directory.ts';
-import { judgeLookup, keepSuspicion } from './judge-lookup.ts';
+import { judgeLookup } from './judge-lookup.ts';
 import { failed, type Outcome } from './outcome.ts';
 import type { Entry, HeldBack } from './pacing/bulkhead.ts';
 import type { DatabaseVisit } from './pacing/database-guard.ts';
@@ -33,7 +33,7 @@ export async function provisionSeed(deps: ProvisionDeps, seed: TakenSeed, signal
   const entry = deps.enterDatabase(seed);
   if (entry.kind !== 'go') {
     const held = await deps.holdBack(seed, entry);
-    return held.kind === 'paced' ? held : keepSuspicion(failed(held.reason, held.cause), seed);
+    return held.kind === 'paced' ? held : failed(held.reason, held.cause);
   }
   using database = entry;
   // Mostly there is nothing to ask, so that nothing is learned from there being no fault.
@@ -41,15 +41,18 @@ export async function provisionSeed(deps: ProvisionDeps, seed: TakenSeed, signal
     () => deps.verify(seed),
     (found) => (found === null ? 'unknown' : failureOf(found)),
   );
-  const outcome = unfit === null ? await resolveAndGrant(deps, database, seed, signal) : keepSuspicion(unfit, seed);
+  const outcome = unfit ?? (await resolveAndGrant(deps, database, seed, signal));
 
   if (outcome.kind === 'blocked' && isTenantFault(outcome.reason)) {
-    await deps.tenantFaults.record(seed, { reason: outcome.reason, fix: outcome.fix });
+    await deps.tenantFaults.record(seed, { reason: outcome.reason, fix: outcome.fix }).catch(leaveToOthers);
   } else if (seed.tenantHasFault && gotThrough(outcome)) {
-    await deps.tenantFaults.clear(seed);
+    await deps.tenantFaults.clear(seed).catch(leaveToOthers);
   }
   return outcome;
 }
+
+/** This seed's verdict stands, and the next one that gets the same answer says it for the tenant. */
+function leaveToOthers(): void {}
 
 async function resolveAndGrant(
   { resolve, grant }: ProvisionDeps,

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { expect } from 'vitest';
 import { startEmulator, type Emulator } from '../../demo/cognito/emulator.ts';
 import { failedJobs, grantsIn, keepHistory, retryFailedJobs, untilCounts, untilStates } from '../support/ledger.ts';
@@ -157,6 +158,33 @@ test('a blip between the two looks leaves the seed pending', async ({ cognito, p
   await untilStates(databaseUrl, { [EMAIL]: 'blocked: user-missing' });
   expect(new Set((await history())[EMAIL])).toEqual(new Set(['pending', 'blocked: user-missing']));
   expect(cognito.counts.byEmail[EMAIL]).toBe(5);
+});
+
+test('a connection that is lost between the two looks, before anything is read, leaves the seed pending', async ({
+  cognito,
+  produce,
+  work,
+  databaseUrl,
+}) => {
+  cognito.addPool({ id: POOL });
+  const history = await keepHistory(databaseUrl);
+  await produce({ tenants: [{ seeds: [EMAIL] }] }, 'v1');
+  await work({ ROLECALL_MISSING_RECHECK_MS: '1000' });
+  const suspected = 'select from rolecall.seed where suspected_reason is not null';
+  await expect.poll(() => execute(databaseUrl, suspected), { interval: 20 }).toHaveLength(1);
+  await using locking = new AsyncDisposableStack();
+  const lock = new pg.Client(databaseUrl);
+  await lock.connect();
+  locking.defer(() => lock.end());
+  await lock.query('begin; lock table rolecall.release_tenant');
+  const cut = `select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock' and query like '%seen_sub%'`;
+  await expect.poll(() => execute(databaseUrl, cut), { interval: 20 }).toHaveLength(1);
+  await lock.query('rollback');
+
+  await untilStates(databaseUrl, { [EMAIL]: 'blocked: user-missing' });
+
+  expect((await history())[EMAIL]).toEqual(['pending', 'pending', 'pending', 'blocked: user-missing']);
 });
 
 test('an answer that was asked for before a replay says nothing about the replayed seeds', async ({

@@ -16,6 +16,7 @@ export interface SeedMove<Kind extends SeedStateKind> {
  * Moves seeds to states of one kind, in one guarded statement, and returns those that moved. The others are where it cannot
  * be reached from, because a copy of their job settled them or a newer run superseded them. Losing that race is fine.
  * Moving to where a seed is counts the attempt.
+ * Who is to be tried again and is suspected of something stays `pending`.
  */
 export async function moveSeeds<Kind extends SeedStateKind>(
   em: EntityManager,
@@ -35,6 +36,7 @@ export function movingSeeds<Kind extends SeedStateKind>(
   const rows = moves.map(({ id, next }) => ({ id, ...EMPTY, ...next }));
   // Only `pending` says something about a suspicion: one throttle between two answers must not forget the first.
   const suspicion = kind === 'pending' ? sql`, ${SUSPICION}` : sql``;
+  const [state, reason] = kind === 'retrying' ? RETRYING : [sql`${kind}`, sql`next.reason`];
   return sql`
     next as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
@@ -46,7 +48,7 @@ export function movingSeeds<Kind extends SeedStateKind>(
       condition,
     )}, moved as (
       update rolecall.seed s
-      set state = ${kind}, reason = next.reason, fix = next.fix, sub = next.sub,
+      set state = ${state}, reason = ${reason}, fix = next.fix, sub = next.sub,
           next_attempt_at = next."nextAttemptAt"${suspicion}, attempts = s.attempts + 1, updated_at = clock_timestamp()
       from next join locked using (id)
       where s.id = next.id
@@ -57,6 +59,15 @@ export function movingSeeds<Kind extends SeedStateKind>(
 const EMPTY = { reason: null, sub: null, nextAttemptAt: null, suspicion: null, fix: null } as const;
 const SUSPICION = sql`
   suspected_reason = next.suspicion ->> 'reason', sightings = coalesce((next.suspicion ->> 'sightings')::int, 0)`;
+/**
+ * A blip between two looks is no verdict: the gate, which tolerates `retrying`, must not open on it and close again after the
+ * second look. Whoever had the blip may not even have got to read that something is suspected.
+ */
+const isSuspected = sql`(s.state = 'pending' and s.suspected_reason is not null)`;
+const RETRYING = [
+  sql`case when ${isSuspected} then 'pending' else 'retrying' end`,
+  sql`case when not ${isSuspected} then next.reason end`,
+] as const;
 
 /**
  * A replay: blocked seeds go back to work, and a fault of the tenant that is older no longer speaks for them. No worker's

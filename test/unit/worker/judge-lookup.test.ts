@@ -132,12 +132,6 @@ test.for<[what: string, lookup: Lookup, given: JudgedSeed, expected: Outcome | E
     { kind: 'retrying', reason: 'throttled', cause: 1 },
   ],
   [
-    'a throttle between two looks forgets neither the first nor that it is no verdict',
-    { kind: 'failed', reason: 'throttled', cause: 1 },
-    seed(seen('user-missing', 1)),
-    { kind: 'retrying', reason: 'throttled', cause: 1, ...seen('user-missing', 1) },
-  ],
-  [
     'a pool that does not exist is named',
     { kind: 'failed', reason: 'pool-not-found', cause: 1 },
     seed(),

@@ -137,19 +137,20 @@ test('with tables of its own, a tenant may have ids of any kind and a schema in 
   expect(seedsOf(await read(text))).toMatchObject([{ roles: [{ key: 'admin', id: '7' }] }]);
 });
 
+const withScope = (value: string) =>
+  withTable(
+    `{ name: t, columns: { scope: s }, constants: { a: ${value} } }`,
+    `      - { email: a@b, roles: [{ role: admin, scope: ${value} }] }\n`,
+  );
+
 test.for(['0042', '+7', '12E3', '0x1F', '0o17', '7.0', '12345678901234567890'])(
   'a scope that would become another one is refused: %s',
   async (scope) => {
-    const text = (value: string) =>
-      withTable(
-        `{ name: t, columns: { scope: s }, constants: { a: ${value} } }`,
-        `      - { email: a@b, roles: [{ role: admin, scope: ${value} }] }\n`,
-      );
     const message = `YAML reads the number ${Number(scope)} here: write that, or put a text into quotes`;
-    const [first, second] = problemsOf(await read(text(scope))) as string[];
+    const [first, second] = problemsOf(await read(withScope(scope))) as string[];
 
     expect([first, second]).toEqual([expect.stringContaining(message), expect.stringContaining(message)]);
-    expect(problemsOf(await read(text(`"${scope}"`)))).toMatchObject({
+    expect(problemsOf(await read(withScope(`"${scope}"`)))).toMatchObject({
       tenants: [{ seeds: [{ roles: [{ scope }] }], settings: { grants: { table: { constants: { a: scope } } } } }],
     });
   },
