@@ -34,7 +34,8 @@ export async function startUp({ env, log, signal, release }: UpOptions): Promise
   const produced = await produce({ config: producing, env, release, signal });
   const metrics = new Registry();
   const worker = opened.use(await startWorkerApp({ config: working, log, metrics, signal }));
-  const ops = opened.use(await startOpsApp({ config: serving, log, metrics, live: worker.live, signal }));
+  const served = { ...serving, release: release ?? serving.release };
+  const ops = opened.use(await startOpsApp({ config: served, log, metrics, live: worker.live, signal }));
 
   const owned = opened.move();
   return { url: ops.url, produced, [Symbol.asyncDispose]: () => owned.disposeAsync() };
