@@ -74,3 +74,15 @@ test('a thousand pools are counted at once, and anew for a newer run', async ({ 
   await count(pool, RunId.parse(1));
   expect(statements).toBe(2);
 });
+
+test('a count that failed is no count for those who ask next', async ({ ledger, produce }) => {
+  const pool: UserPool = { id: POOL, region: 'eu-west-2', lookup: 'ListUsers', requestsPerSecond: 20 };
+  const lost = ledger.em.fork();
+  lost.execute = () => Promise.reject(new Error('Connection terminated'));
+  const ems = [lost];
+  const count = createDemandCount({ em: () => ems.pop() ?? ledger.em.fork(), now: () => 0 });
+  await produce({ tenants: [{ seeds: people(3) }] }, 'v1');
+
+  await expect(count(pool, RunId.parse(1))).rejects.toThrow('Connection terminated');
+  await expect(count({ ...pool, id: 'eu-west-2_Other' }, RunId.parse(1))).resolves.toBe(0);
+});

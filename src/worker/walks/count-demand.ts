@@ -20,7 +20,11 @@ export function createDemandCount({ em, now }: DemandCountDeps) {
   let last: { readonly run: RunId; readonly atMs: number; readonly demand: Promise<Demand> } | null = null;
   return async (pool: UserPool, run: RunId): Promise<number> => {
     if (last === null || run > last.run || now() >= last.atMs + KEEP_MS) {
-      last = { run, atMs: now(), demand: countDemand(em()) };
+      const demand = countDemand(em());
+      last = { run, atMs: now(), demand };
+      demand.catch(() => {
+        if (last?.demand === demand) last = null; // whoever waits for it hears of it; the next one counts anew
+      });
     }
     return (await last.demand).get(poolKey(pool)) ?? 0;
   };
