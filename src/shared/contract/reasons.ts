@@ -45,8 +45,8 @@ export const REASONS = {
   },
   'database-unavailable': {
     class: 'transient',
-    meaning: 'PostgreSQL could not be reached, or closed the connection.',
-    todo: 'If it lasts, check the database and its connection limit.',
+    meaning: 'PostgreSQL could not be reached, closed the connection, or could not do the work: its disk is full, say.',
+    todo: 'If it lasts, look at cause.code in the log of the workers; check the database, its disk, its connection limit, and that it is the primary.',
   },
   'database-conflict': {
     class: 'transient',
@@ -61,7 +61,7 @@ export const REASONS = {
   'user-missing': {
     class: 'not-found',
     meaning: 'No user of the pool has this email.',
-    todo: `Create the user in the pool (or set onMissing in the manifest), ${REPLAY}`,
+    todo: `Create the user in the pool, ${REPLAY} Or set onMissing in the manifest and produce a new release.`,
   },
   'email-malformed': {
     class: 'item',
@@ -76,12 +76,12 @@ export const REASONS = {
   'email-unverified': {
     class: 'item',
     meaning: 'The user has not verified this email, so it may belong to somebody else.',
-    todo: `Verify the email in the pool (or set requireVerifiedEmail: false for the tenant), ${REPLAY}`,
+    todo: `Verify the email in the pool, ${REPLAY} Or set requireVerifiedEmail: false for the tenant and produce a new release.`,
   },
   'user-disabled': {
     class: 'item',
     meaning: 'The user is disabled.',
-    todo: `Enable the user in the pool (or change onDisabled in the manifest), ${REPLAY}`,
+    todo: `Enable the user in the pool, ${REPLAY} Or change onDisabled in the manifest and produce a new release.`,
   },
   'role-unknown': {
     class: 'item',
@@ -116,12 +116,12 @@ export const REASONS = {
   'region-refused': {
     class: 'tenant',
     meaning: 'The region is not enabled for the account, or is a replica that refuses the operation.',
-    todo: `Enable the region, or correct userPool.region, ${REPLAY}`,
+    todo: `Enable the region, ${REPLAY} Or correct userPool.region in the manifest and produce a new release.`,
   },
   'endpoint-refused': {
     class: 'tenant',
     meaning: 'What answers at the endpoint is not Cognito, or its certificate is not trusted.',
-    todo: `Check userPool.endpoint, proxies and the trusted certificates, ${REPLAY}`,
+    todo: `Check proxies and the trusted certificates, ${REPLAY} Or correct userPool.endpoint in the manifest and produce a new release.`,
   },
   'database-not-configured': {
     class: 'tenant',
