@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { sql } from '@mikro-orm/postgresql';
 import { expect, inject } from 'vitest';
 import type { Env } from '#shared/config/env.ts';
@@ -9,6 +11,7 @@ import { waitForGate, type WaitForGateOptions } from '../../src/ops/wait-for-gat
 import type { Gate } from '../../src/ops/gate/gate.ts';
 import { databaseTest as test } from '../support/database.ts';
 import { recordedRun, times } from '../support/recorded-run.ts';
+import { execute } from '../support/sql.ts';
 
 async function gateOf(env: Env, options: Partial<WaitForGateOptions> = {}) {
   const printed: string[] = [];
@@ -26,6 +29,24 @@ async function gateOf(env: Env, options: Partial<WaitForGateOptions> = {}) {
 
 const flip = ManifestName.parse('flip');
 const r1 = ReleaseId.parse('r1');
+
+test('a manifest name that is given up as the runbook says is current no more', async ({ ledger, databaseUrl }) => {
+  const env = { DATABASE_URL: databaseUrl };
+  const states = ['granted', 'pending', 'blocked'] as const;
+  await recordedRun(ledger, { name: 'flip', seeds: states.map((state) => ({ state })) });
+  await recordedRun(ledger, { name: 'kept', seeds: [{ state: 'granted' }] });
+  await expect(gateOf(env)).rejects.toThrow('several manifests fit');
+  const runbook = await readFile(join(import.meta.dirname, '../../docs/runbook.md'), 'utf8');
+  const [, statement = ''] = /^```sql\n([\s\S]*?)^```/m.exec(runbook) ?? [];
+
+  await execute(databaseUrl, statement);
+
+  expect(await gateOf(env)).toMatchObject({ code: 0, gate: { state: 'open', name: 'kept' } });
+  expect(await gateOf(env, { query: { name: flip } })).toMatchObject({ code: 4, gate: { state: 'unknown' } });
+  expect(await execute(databaseUrl, `select state from rolecall.seed where run = 1 order by ordinal`)).toEqual(
+    ['granted', 'superseded', 'superseded'].map((state) => ({ state })),
+  );
+});
 
 test('the exit code says whether the current release may serve', async ({ ledger, databaseUrl }) => {
   const env = { DATABASE_URL: databaseUrl };
