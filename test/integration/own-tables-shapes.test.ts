@@ -69,6 +69,12 @@ test.for<[what: string, given: Case, held?: object]>([
     'whose unique constraint may be deferred',
     { shape: `${FIRST_SHAPE}; alter table flip.user_role add unique (user_id, role_id) deferrable` },
   ],
+  [
+    'whose unique index has a twin that may be deferred',
+    {
+      shape: `${FIRST_SHAPE}; create unique index on flip.user_role (user_id, role_id); alter table flip.user_role add unique (role_id, user_id) deferrable`,
+    },
+  ],
   ['whose key may be deferred', { shape: `${KEYED} (id uuid primary key deferrable, user_id uuid, role_id uuid)` }],
   ['of texts, with UUIDs in capitals', { shape: TEXTS, id: CAPITALS }, { role_id: CAPITALS }],
   [

@@ -45,13 +45,13 @@ export function classifyDatabaseError(error: unknown): Reason {
   return isLostConnection(error) ? 'database-unavailable' : 'unexpected';
 }
 
-/**
- * About the connection, so that no other statement would fare better now. Not one that took too long: its reason is the
- * same, but it may be a single row that hangs.
- */
+/** A statement that took too long, be it for a single row, or wanted too much at once: more locks than there is memory for, say. */
+const TOO_MUCH: ReadonlySet<unknown> = new Set(['57014', '53200']);
+
+/** About the connection, so that no other statement would fare better now. */
 export function isDatabaseAway(error: unknown): boolean {
   const reason = classifyDatabaseError(error);
-  const isStatement = error instanceof Error && 'code' in error && error.code === '57014';
+  const isStatement = error instanceof Error && 'code' in error && TOO_MUCH.has(error.code);
   return (reason === 'database-unavailable' || reason === 'database-refused') && !isStatement;
 }
 

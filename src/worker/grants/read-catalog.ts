@@ -1,4 +1,4 @@
-import { sql, type EntityManager } from '@mikro-orm/postgresql';
+import { raw, sql, type EntityManager } from '@mikro-orm/postgresql';
 
 /** What the catalog of PostgreSQL says about one table, for the user that asks. */
 export interface TableFacts {
@@ -27,7 +27,7 @@ export interface ColumnFacts {
   readonly deniedSequence: string | null;
 }
 
-/** One that ON CONFLICT can name: valid, immediate, over columns only. */
+/** One that ON CONFLICT can name: valid, immediate and without a twin that is not (it would mean both), over columns only. */
 export interface UniqueIndex {
   readonly columns: readonly string[];
   readonly predicate: Predicate;
@@ -134,8 +134,17 @@ function readUniqueIndexes(em: EntityManager, oid: string, scope: string): Promi
            end as predicate,
            coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) as "nullsAreEqual"
     from pg_index i
-    where i.indrelid = ${oid}::oid and i.indisunique and i.indisvalid and i.indimmediate and i.indexprs is null
+    where i.indrelid = ${oid}::oid and i.indisunique and i.indisvalid and i.indimmediate and i.indexprs is null and not exists (
+      select from pg_index d
+      where d.indrelid = i.indrelid and d.indisunique and not d.indimmediate and ${keyOf('d')} @> ${keyOf('i')} and ${keyOf('d')} <@ ${keyOf('i')}
+    )
     order by i.indexrelid`);
+}
+
+/** The numbers of its columns, without those that it only includes. */
+function keyOf(index: 'i' | 'd') {
+  const at = raw(index);
+  return sql`(${at}.indkey::int2[])[0:${at}.indnkeyatts - 1]`;
 }
 
 function readForeignKeys(em: EntityManager, oid: string): Promise<TableFacts['foreignKeys'][number][]> {
