@@ -70,7 +70,7 @@ function statement(batch: readonly SeedToGrant[]) {
       insert into ${table} (id, tenant_id, user_id, role_id)
       select id, tenant, sub, role from wanted where not held order by sub, tenant, role
       on conflict (tenant_id, user_id, role_id) do nothing
-      returning id
+      returning id, tenant_id, user_id, role_id
     ), audited as (
       insert into rolecall.audit (run, tenant, seed, sub, role, event)
       select run, tenant, seed, sub, role, 'granted' from wanted join added using (id) order by seed, role
@@ -79,6 +79,10 @@ function statement(batch: readonly SeedToGrant[]) {
     select coalesce(json_agg(json_build_object('id', moved.id, 'added', (
         select count(*) from wanted where wanted.seed = moved.id and not held
       ))), '[]') as moved,
-      1 / ((select count(*) from added) = (select count(*) from wanted where not held))::int as complete
+      1 / (not exists (
+        select from wanted where not held and not exists (
+          select from added where added.id = wanted.id and tenant_id = tenant and user_id = sub and role_id = role
+        )
+      ))::int as complete
     from moved`;
 }

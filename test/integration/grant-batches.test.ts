@@ -55,6 +55,13 @@ describe.for([
          if new.user_id = '${subOf(poisoned)}' then return null; end if; return new; end $$;
        create trigger no before insert on ${table} for each row execute function public.no()`,
     ],
+    [
+      'of which a trigger makes another role',
+      'grants-refused',
+      `create function public.no() returns trigger language plpgsql as $$ begin
+         if new.user_id = '${subOf(poisoned)}' then new.role_id := '${ADMIN}'; end if; return new; end $$;
+       create trigger no before insert on ${table} for each row execute function public.no()`,
+    ],
   ] as const)('one %s fails alone', async ([, reason, wrong], { produce, databaseUrl }) => {
     await execute(databaseUrl, LATER_SHAPE);
     const seeds = emails.map((email) => ({ email, roles: email === poisoned ? ['researcher' as const] : undefined }));
