@@ -143,6 +143,37 @@ test.for([
   },
 );
 
+test('where tenants have roles of their own, nobody is given the role of another tenant', async ({
+  produce,
+  databaseUrl,
+}) => {
+  const [north, south] = [ADMIN, RESEARCHER];
+  await execute(
+    databaseUrl,
+    `create schema flip;
+     create table flip.roles (id uuid primary key, site uuid, name text, unique (site, name));
+     create table flip.user_role (user_id uuid, role_id uuid, site uuid);
+     insert into flip.roles values ('${north}', '${NORTH}', 'Admin')`,
+  );
+  const table = { name: 'user_role', columns: { tenant: 'site' }, roles: { tenant: 'site' } };
+  const seeds = [EMAIL, 'bob@example.org'].map((email) => ({ email }));
+  const siteOf = (id: string, tenantValue: string) => ({ id, grants: inFlip({ ...table, tenantValue }), seeds });
+  await produce({ tenants: [siteOf('north', NORTH.toUpperCase()), siteOf('south', SOUTH)] });
+  await using granter = await openGranter(databaseUrl);
+
+  const outcomes = await granter.grant();
+
+  expect(tally(outcomes)).toEqual({ granted: 2, 'blocked: role-unknown': 2 });
+  const fix = `insert into "flip"."roles" ("name", "site") values ('Admin', '${SOUTH}'); (and what else a role needs)`;
+  expect(outcomes).toContainEqual(expect.objectContaining({ kind: 'blocked', fix }));
+  await execute(databaseUrl, `insert into flip.roles values ('${south}', '${SOUTH}', 'Admin')`);
+  expect(tally(await granter.grant())).toEqual({ 'nothing to do': 2, granted: 2 });
+  expect(await execute(databaseUrl, 'select distinct site, role_id from flip.user_role order by site')).toEqual([
+    { site: NORTH, role_id: north },
+    { site: SOUTH, role_id: south },
+  ]);
+});
+
 test('tenants share a table: each has its rows, with constants, and holds nothing by those of another', async ({
   produce,
   databaseUrl,

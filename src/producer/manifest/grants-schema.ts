@@ -46,13 +46,16 @@ const RoleTable = z.strictObject({
   table: Identifier.default('roles').describe('The table of roles.'),
   id: Identifier.default('id').describe('Its column with the id.'),
   name: Identifier.default('name').describe("Its column with the name that the manifest's roles have."),
+  tenant: Identifier.optional().describe(
+    'Its column that says whose role it is, where tenants have roles of their own.',
+  ),
 });
 
 const Table = z
   .strictObject({
     name: Identifier.describe('The table, or view, that holds one row per grant.'),
     columns: Columns.prefault({}).describe('Which columns hold what.'),
-    tenantValue: ColumnValue.optional().describe("What stands in the column of the tenant; default: the tenant's id."),
+    tenantValue: ColumnValue.optional().describe("What stands in the columns of the tenant; default: the tenant's id."),
     constants: z
       .record(Identifier, ColumnValue)
       .default({})
@@ -61,7 +64,7 @@ const Table = z
       'Looks the ids of roles up by their names. Without it, they are those of the manifest.',
     ),
   })
-  .superRefine(({ columns, constants, tenantValue }, ctx) => {
+  .superRefine(({ columns, constants, tenantValue, roles }, ctx) => {
     const taken = new Map<string, string>();
     for (const [key, column] of Object.entries(columns)) {
       if (column === undefined) continue;
@@ -73,8 +76,8 @@ const Table = z
       const other = taken.get(column);
       if (other !== undefined) refuse(ctx, ['constants', column], `this column is named for ${other} already`);
     }
-    if (tenantValue !== undefined && columns.tenant === undefined) {
-      refuse(ctx, ['tenantValue'], 'no column holds it: name one by columns.tenant');
+    if (tenantValue !== undefined && columns.tenant === undefined && roles?.tenant === undefined) {
+      refuse(ctx, ['tenantValue'], 'no column holds it: name one by columns.tenant or roles.tenant');
     }
   });
 

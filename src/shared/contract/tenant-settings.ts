@@ -40,12 +40,21 @@ export const GrantsTable = z.object({
     /** Filled with a UUID made of run, seed, role and scope. Absent: the column, if any, has a default of its own. */
     id: z.string().optional(),
   }),
-  /** What stands in the column of the tenant; absent: the tenant's id. */
+  /** What stands in the columns of the tenant; absent: the tenant's id. */
   tenantValue: z.string().optional(),
   /** Column → what is written to it, as text. */
   constants: z.record(z.string(), z.string()),
   /** Where the ids of roles are looked up by name; absent: the manifest says them. */
-  roles: z.object({ schema: z.string().optional(), table: z.string(), id: z.string(), name: z.string() }).optional(),
+  roles: z
+    .object({
+      schema: z.string().optional(),
+      table: z.string(),
+      id: z.string(),
+      name: z.string(),
+      /** Whose role it is, where one name stands there for several tenants. */
+      tenant: z.string().optional(),
+    })
+    .optional(),
 });
 export type GrantsTable = z.infer<typeof GrantsTable>;
 

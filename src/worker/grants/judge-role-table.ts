@@ -6,6 +6,7 @@ export interface RoleTable {
   readonly table: string;
   readonly id: string;
   readonly name: string;
+  readonly tenant?: string | undefined;
 }
 
 /** What would let roles be looked up by name, as statements; both are empty when they can be. */
@@ -20,14 +21,17 @@ export interface RoleTableVerdict {
 export const NO_ROLE_TABLE: RoleTableVerdict = { absent: [], denied: [], idType: 'text' };
 
 /** Pure. */
-export function judgeRoleTable({ schema, table, id, name }: RoleTable, facts: TableFacts): RoleTableVerdict {
+export function judgeRoleTable({ schema, table, id, name, tenant }: RoleTable, facts: TableFacts): RoleTableVerdict {
   const from = quotedTable(schema, table);
   const to = `to ${quoted(facts.user)};`;
   if (facts.columns === null) {
-    const create = `create table ${from} (${quoted(id)} uuid primary key, ${quoted(name)} text not null unique);`;
+    const owner = tenant === undefined ? [] : [quoted(tenant)];
+    const texts = [quoted(name), ...owner].map((column) => `${column} text not null`);
+    const create = `create table ${from} (${quoted(id)} uuid primary key, ${texts.join(', ')}, unique (${[...owner, quoted(name)].join(', ')}));`;
     return { absent: [remarkAbsence(`table ${from}`, 'grants.table.roles.table'), create], denied: [], idType: 'uuid' };
   }
-  const columns = Object.entries({ id, name }).map(([key, column]) => {
+  const named = { id, name, ...(tenant !== undefined && { tenant }) };
+  const columns = Object.entries(named).map(([key, column]) => {
     return { key, column, facts: facts.columns?.find((each) => each.name === column) };
   });
   const idType = columns[0]?.facts?.type ?? 'text';

@@ -35,18 +35,14 @@ export function createMappedGrants(layouts: TableLayouts): GrantStore {
         known = verdict.known;
         if (verdict.kind === 'unfit') return unfit(verdict);
         ({ layout } = verdict);
-        const found = await findRoleIds(
-          tx,
-          grants,
-          wanted.flatMap(({ roles }) => roles),
-        );
+        const seeds = wanted.map((seed) => ({ ...seed, tenant: seed.grants.table?.tenantValue ?? seed.tenant }));
+        const found = await findRoleIds(tx, grants, seeds);
         if (found.kind === 'unknown') {
           return { kind: 'failed', reason: 'role-unknown', cause: 'the table of roles', fix: found.fix };
         }
-        const toWrite = wanted.map((seed) => ({
+        const toWrite = seeds.map((seed) => ({
           ...seed,
-          tenant: seed.grants.table?.tenantValue ?? seed.tenant,
-          roles: seed.roles.flatMap((role) => found.find(role)),
+          roles: seed.roles.map((role) => found.find(seed.tenant, role)),
         }));
         const written = await writeGrants(tx, layout, toWrite);
         return written.kind === 'failed' ? judged(written) : written;

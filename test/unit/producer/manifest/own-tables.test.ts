@@ -82,7 +82,7 @@ test.for<[why: string, text: string, problem: RegExp]>([
   [
     'a value for a column that is not named',
     withTable('{ name: t, tenantValue: 7 }'),
-    /^9:46 .*tenantValue: no column holds it: name one by columns\.tenant$/,
+    /^9:46 .*tenantValue: no column holds it: name one by columns\.tenant or roles\.tenant$/,
   ],
   ['an unknown mode', HEADER + tenants(ADMIN, '    grants: { mode: bootsrap }\n'), /did you mean "bootstrap"\?$/],
   [

@@ -21,3 +21,11 @@ test('of a column that is missing, the key that names it is doubted first', () =
     '/* There is no column "nme": is grants.table.roles.name right? If it is: */ alter table "flip"."roles" add column "nme" text;',
   );
 });
+
+test('a table of the roles of several tenants has a column for whose they are', () => {
+  const place = { schema: 'flip', table: 'roles', id: 'id', name: 'name', tenant: 'site' };
+  const { absent } = judgeRoleTable(place, { ...READABLE, columns: null });
+  expect(absent.at(-1)).toBe(
+    'create table "flip"."roles" ("id" uuid primary key, "name" text not null, "site" text not null, unique ("site", "name"));',
+  );
+});
