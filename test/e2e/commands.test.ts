@@ -31,6 +31,7 @@ test('every command explains itself, without any environment', async () => {
   for (const [at, { exitCode, stdout, stderr }] of each.entries()) {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(new RegExp(`^Usage: rolecall ${commands[at]} `));
+    expect(stdout).toContain('  3  the gate is blocked');
   }
 });
 

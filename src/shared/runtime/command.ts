@@ -85,7 +85,7 @@ export async function runCommandLine(
   const program = new Program('rolecall')
     .description('makes sure that the people a platform depends on hold their roles')
     .version(version)
-    .addHelpText('after', `\n${EXIT_CODES}`)
+    .addHelpText('afterAll', `\n${EXIT_CODES}`)
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.say(text.trimEnd()) });
   for (const [name, command] of commands) {
