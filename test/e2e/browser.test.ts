@@ -50,7 +50,7 @@ browserTest('the page says that the gate is blocked, why, and what to do', async
   const text = await page.locator('main').innerText();
   expect(text).toMatch(/✕ blocked/);
   expect(text).toMatch(
-    /user-missing\s+No user of the pool has this email\.\s+Create the user in the pool .* then replay\./,
+    /user-missing\s+No user of the pool has this email\.\s+Create the user in the pool, then replay\. Or set onMissing in the manifest and produce a new release\./,
   );
   expect(text).toContain('g•••e@example.org');
   expect(text).toContain('npm run -s rolecall -- replay --name flip --reason user-missing');

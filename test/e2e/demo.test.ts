@@ -67,7 +67,9 @@ test.concurrent('a blocked demo says what to do, and doing it opens the gate', a
 test.concurrent('a blocked demo that is run once exits with the gate’s code and the advice', async ({ demo }) => {
   const { exitCode, stdout } = await demo('--scenario blocked --once').ended;
   expect(exitCode).toBe(3);
-  expect(stdout).toMatch(/flip: 1 × user-missing\n.*\n +Create the user in the pool .* then replay\./);
+  expect(stdout).toMatch(
+    /flip: 1 × user-missing\n.*\n +Create the user in the pool, then replay\. Or set onMissing in the manifest and produce a new release\./,
+  );
 });
 
 test.concurrent('an outage is survived degraded, and heals, while other demos come and go', async ({ demo, temp }) => {

@@ -32,29 +32,47 @@ export async function findRoleIds(
   for (const [tenant, seeds] of Map.groupBy(wanted, (seed) => ownerOf(seed.tenant))) {
     const names = [...new Set(seeds.flatMap(({ roles }) => roles.map(nameOf)))];
     const isTheirs = owner === null ? sql`` : sql` and ${raw(owner)} = ${tenant}`; // a value of the type of its column
-    const rows = await tx.execute<{ name: string; id: string | null }[]>(sql`
+    const rows = await tx.execute<RoleRow[]>(sql`
       select ${raw(name)}::text as name, ${raw(id)}::text as id from ${raw(from)}
       where ${raw(name)}::text in (${names})${isTheirs}`);
     const known = Map.groupBy(rows, (row) => row.name);
     for (const each of names) {
-      const key = [[name, literal(each)] as const, ...(owner === null ? [] : [[owner, literal(tenant)] as const])];
-      const [found, another] = known.get(each) ?? [];
-      if (found === undefined) {
-        const [columns, values] = [key.map(([column]) => column).join(', '), key.map(([, value]) => value).join(', ')];
-        fixes.push(`insert into ${from} (${columns}) values (${values}); (and what else a role needs)`);
-      } else if (another !== undefined) {
-        const which = key.map(([column, value]) => `${column} is ${value}`).join(' and ');
-        fixes.push(
-          `Keep one row of ${from} whose ${which}: there are ${known.get(each)?.length}. (or leave out grants.table.roles, and give the role its id in the manifest)`,
-        );
-      } else if (found.id === null) {
-        const which = key.map(([column, value]) => `${column} = ${value}`).join(' and ');
-        fixes.push(`update ${from} set ${id} = … where ${which};`);
-      } else ids.set(keyOf(tenant, each), found.id);
+      const found = known.get(each) ?? [];
+      const key = { [name]: each, ...(owner !== null && { [owner]: tenant }) };
+      const only = found.length === 1 ? (found[0]?.id ?? null) : null;
+      if (only === null) fixes.push(remedyFor(found, { from, id, key }));
+      else ids.set(keyOf(tenant, each), only);
     }
   }
   if (fixes.length > 0) return { kind: 'unknown', fix: fixes.join(' ') };
   return { kind: 'found', find: (tenant, role) => withId(role, ids.get(keyOf(ownerOf(tenant), nameOf(role))) ?? null) };
+}
+
+interface RoleRow {
+  readonly name: string;
+  readonly id: string | null;
+}
+
+interface WantedRow {
+  readonly from: string;
+  /** The column with the id. */
+  readonly id: string;
+  /** Column → what it must hold. */
+  readonly key: Readonly<Record<string, string>>;
+}
+
+/** Pure: what makes it one row with an id. */
+function remedyFor(found: readonly RoleRow[], { from, id, key }: WantedRow): string {
+  const columns = Object.keys(key);
+  const values = Object.values(key).map(literal);
+  const joined = (sign: string) => columns.map((column, at) => `${column} ${sign} ${values[at]}`).join(' and ');
+  if (found.length === 0) {
+    return `insert into ${from} (${columns.join(', ')}) values (${values.join(', ')}); (and what else a role needs)`;
+  }
+  if (found.length > 1) {
+    return `Keep one row of ${from} whose ${joined('is')}: there are ${found.length}. (or leave out grants.table.roles, and give the role its id in the manifest)`;
+  }
+  return `update ${from} set ${id} = … where ${joined('=')};`;
 }
 
 function keyOf(tenant: string, name: string): string {
