@@ -6,7 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/rolecall');
 
 /** What they promise is about seconds, so little runs beside them: on a machine that is busy with other tests they are fewer. */
-const AGAINST_THE_CLOCK = ['pacing', 'shared-walks', 'walks-and-turns'].map(
+const AGAINST_THE_CLOCK = ['fairness', 'pacing', 'shared-walks', 'walks-and-turns'].map(
   (name) => `test/integration/${name}.test.ts`,
 );
 
@@ -14,7 +14,9 @@ const AGAINST_THE_CLOCK = ['pacing', 'shared-walks', 'walks-and-turns'].map(
 const FILES_AT_ONCE = 3;
 
 /** These wait the longest, most of all the one for locks to expire: begun last, they would wait with nothing beside them. */
-const LONGEST = new Set(['worker-crash', 'database-guard', 'slot-book', 'pool-walks'].map((name) => `${name}.test.ts`));
+const LONGEST = new Set(
+  ['fairness', 'worker-crash', 'database-guard', 'slot-book', 'pool-walks'].map((name) => `${name}.test.ts`),
+);
 const isLong = ({ moduleId }: TestSpecification) => LONGEST.has(basename(moduleId));
 
 /** By itself Vitest knows only how long each file took the last time, which a fresh checkout has not seen. */
