@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Processes of the tests load hundreds of modules; to compile them anew is an eighth of all that the tests take. */
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/rolecall');
 
-/** What they promise is about seconds, so little runs beside them: on a machine that is busy with other tests they are fewer. */
+/** What they promise is about seconds, of which a busy machine has fewer: only each other runs beside them. */
 const AGAINST_THE_CLOCK = ['fairness', 'pacing', 'shared-walks', 'walks-and-turns'].map(
   (name) => `test/integration/${name}.test.ts`,
 );
@@ -75,7 +75,7 @@ export default defineConfig({
           hookTimeout: 120_000,
           // Each test starts several processes; on two cores more files at once would only wait for each other.
           fileParallelism: false,
-          isolate: false, // nor keep modules anything: each file would load them anew
+          isolate: false, // here, too, modules keep nothing
         },
       },
     ],

@@ -51,7 +51,7 @@ export async function provisionSeed(deps: ProvisionDeps, seed: TakenSeed, signal
   return outcome;
 }
 
-/** This seed's verdict stands, and the next one that gets the same answer says it for the tenant. */
+/** This seed's verdict stands; what it says of the tenant, the next seed that gets the same answer says again. */
 function leaveToOthers(): void {}
 
 async function resolveAndGrant(
