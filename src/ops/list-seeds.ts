@@ -24,7 +24,7 @@ export interface ListedSeed {
   readonly nextAttemptAt: string | null;
 }
 
-/** Page by page, by tenant and in the order of the manifest; the whole list never stands in memory. */
+/** Page by page, by tenant and email; the whole list never stands in memory. */
 export async function* listSeeds(
   em: () => EntityManager,
   filter: SeedFilter,

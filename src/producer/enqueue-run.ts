@@ -12,18 +12,23 @@ export async function enqueueRun(em: EntityManager, queue: SeedQueue, run: RunId
   return addJobs(queue, unsettledSeeds(em, run));
 }
 
-const PAGE = 1_000; // as many as go into the queue at once, so that one page is fetched while another is sent
+/** Seeds that go into the queue at once: one page is fetched while another is sent. Fewer where others took ids meanwhile. */
+const PAGE = 1_000;
 
-/** By pages of ids, so that memory stays flat however many there are. */
+/**
+ * By pages, so that memory stays flat however many there are. Pages are ranges of ids, and the sum hides the run from the planner:
+ * nobody has analyzed a run that is this new, so PostgreSQL takes it for a few rows, and would read and sort all of it for each page.
+ */
 async function* unsettledSeeds(em: EntityManager, run: RunId): AsyncGenerator<SeedToQueue> {
-  let after = 0;
-  for (;;) {
+  const [ids] = await em.execute<{ first: string; last: string }[]>(sql`
+    select min(id) as first, max(id) as last from rolecall.seed
+    where run = ${run} and state in ('pending', 'retrying', 'waiting') having count(*) > 0`);
+  if (ids === undefined) return;
+  for (let from = Number(ids.first); from <= Number(ids.last); from += PAGE) {
     const rows = await em.execute<{ id: string; tenant: TenantId; label: Label; ordinal: number }[]>(sql`
       select id, tenant, label, ordinal from rolecall.seed
-      where run = ${run} and id > ${after} and state in ('pending', 'retrying', 'waiting')
-      order by id limit ${PAGE}`);
+      where run + 0 = ${run} and id >= ${from} and id < ${from + PAGE} and state in ('pending', 'retrying', 'waiting')
+      order by id`);
     for (const { id, ...seed } of rows) yield { ...seed, run, seedId: Number(id) as SeedId };
-    if (rows.length < PAGE) return;
-    after = Number(rows.at(-1)?.id);
   }
 }

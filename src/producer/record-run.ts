@@ -90,25 +90,30 @@ async function insertTenants(tx: EntityManager, run: RunId, { tenants }: Manifes
   const rows = tenants.map(({ id, settings }) => ({ tenant: id, settings }));
   await tx.execute(sql`
     insert into rolecall.release_tenant (run, tenant, settings)
-    select ${run}, tenant, settings from jsonb_to_recordset(${jsonb(rows)}) as t(tenant text, settings jsonb)`);
+    select ${run}, tenant, settings from jsonb_to_recordset(${jsonb(JSON.stringify(rows))}) as t(tenant text, settings jsonb)`);
 }
 
-/** Each list of roles is sent once: it is most of a seed, and most seeds share a few. */
+/** Each list of roles is sent once: it is most of a seed, and most seeds share a few, whatever their tenants. */
 async function insertSeeds(tx: EntityManager, run: RunId, seeds: readonly PlannedSeed[]): Promise<void> {
-  const lists = new Map<PlannedSeed['roles'], number>();
-  for (const { roles } of seeds) if (!lists.has(roles)) lists.set(roles, lists.size);
-  const rows = seeds.map((seed) => ({ ...seed, roles: lists.get(seed.roles) }));
+  const lists = new Map<string, number>();
+  const placeOf = ({ roles }: PlannedSeed) => {
+    const list = JSON.stringify(roles);
+    const place = lists.get(list) ?? lists.size;
+    lists.set(list, place);
+    return place;
+  };
+  const rows = seeds.map((seed) => ({ ...seed, roles: placeOf(seed) }));
   await tx.execute(sql`
-    with known as materialized (select ${jsonb([...lists.keys()])} as lists)
+    with known as materialized (select ${jsonb(`[${[...lists.keys()].join()}]`)} as lists)
     insert into rolecall.seed (run, tenant, email, label, roles, on_missing, mode, ordinal)
     select ${run}, tenant, email, label, lists -> roles, "onMissing", mode, ordinal
-    from known, jsonb_to_recordset(${jsonb(rows)})
+    from known, jsonb_to_recordset(${jsonb(JSON.stringify(rows))})
       as s(tenant text, email text, label text, roles int, "onMissing" text, mode text, ordinal int)`);
 }
 
 /** As bytes: a text is escaped letter by letter (MikroORM: escapeLiteral), and each letter of it takes 32 bytes meanwhile. */
-function jsonb(value: unknown) {
-  return sql`convert_from(${Buffer.from(JSON.stringify(value))}, 'UTF8')::jsonb`;
+function jsonb(json: string) {
+  return sql`convert_from(${Buffer.from(json)}, 'UTF8')::jsonb`;
 }
 
 function countSeeds({ tenants }: Manifest): number {

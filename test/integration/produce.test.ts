@@ -112,6 +112,26 @@ describeOnBothPlatforms('produce', (queueTest) => {
       expect(ofSmall).toHaveLength(50);
     },
   );
+
+  queueTest(
+    'no seed is left out, however many ids others took in between, and the first ones of all tenants come first',
+    async ({ produce, queue, databaseUrl }) => {
+      await execute(databaseUrl, 'alter sequence rolecall.seed_id_seq increment by 700');
+      const tenants = [
+        { id: 'large', seeds: people(40) },
+        { id: 'small', seeds: people(2) },
+      ];
+      expect(await produce({ tenants }, 'v1')).toMatchObject({ enqueued: 42 });
+      expect(await queue.getJobCounts('prioritized')).toEqual({ prioritized: 42 });
+      expect(await execute(databaseUrl, 'select tenant, ordinal from rolecall.seed order by id limit 5')).toEqual([
+        { tenant: 'large', ordinal: 0 },
+        { tenant: 'small', ordinal: 0 },
+        { tenant: 'large', ordinal: 1 },
+        { tenant: 'small', ordinal: 1 },
+        { tenant: 'large', ordinal: 2 },
+      ]);
+    },
+  );
 });
 
 test('twenty transactions that record a release at the same moment make one run, also when another is current', async ({

@@ -22,12 +22,16 @@ const manifest = (...tenants: ManifestTenant[]): Manifest => ({
   tenants,
 });
 
-test('every seed gets its label, and its place among the seeds of its tenant', () => {
-  const planned = [...planSeeds(manifest(tenant('a', 'ada@x.org', 'bob@x.org'), tenant('b', 'ada@x.org')))];
+test('tenants take turns; every seed gets its label, and its place among the seeds of its tenant', () => {
+  const a = tenant('a', 'ada@x.org', 'bob@x.org', 'eve@x.org');
+  const planned = [...planSeeds(manifest(a, tenant('b', 'ada@x.org'), tenant('c', 'ada@x.org', 'bob@x.org')))];
   expect(planned.map(({ tenant: id, label, ordinal }) => [id, label, ordinal])).toEqual([
     ['a', 'a•••a@x.org', 0],
-    ['a', 'b•••b@x.org', 1],
     ['b', 'a•••a@x.org', 0],
+    ['c', 'a•••a@x.org', 0],
+    ['a', 'b•••b@x.org', 1],
+    ['c', 'b•••b@x.org', 1],
+    ['a', 'e•••e@x.org', 2],
   ]);
 });
 
