@@ -1,6 +1,8 @@
 import { Redis } from 'ioredis';
+import pg from 'pg';
 import { expect, inject } from 'vitest';
 import { openLedger } from '#shared/ledger/ledger.ts';
+import { startEmbeddedPostgres } from '../../demo/embedded-postgres.ts';
 import { databaseTest } from '../support/database.ts';
 import { auditOf, countStates, failedJobs, grantsIn, keepHistory, untilCounts } from '../support/ledger.ts';
 import { people, POOL } from '../support/manifest.ts';
@@ -81,6 +83,47 @@ platformOn('redis').skipIf(inject('redisUrl') === null)(
     expect(await auditOf(databaseUrl)).toEqual(await grantsIn(databaseUrl));
   },
 );
+
+platformOn('postgres')(
+  'a PostgreSQL that crashes in the middle of a run: what it forgot of the queue is made up for',
+  { timeout: 120_000 },
+  async ({ cognito, produce, work }) => {
+    await using server = await startEmbeddedPostgres({ prefix: 'rolecall-test-', settings: ['wal_writer_delay=10s'] });
+    const { url: DATABASE_URL } = server;
+    cognito.addPool({ id: POOL, users });
+    cognito.setLatency(100);
+    await produce(sketch, 'v1', { DATABASE_URL });
+    const history = await keepHistory(DATABASE_URL);
+    await work({ DATABASE_URL });
+    for (const granted of [20, 100]) {
+      await expect.poll(async () => (await countStates(DATABASE_URL))['granted'] ?? 0).toBeGreaterThan(granted);
+      await crash(DATABASE_URL);
+    }
+    await untilCounts(DATABASE_URL, { granted: SEEDS }, 90_000);
+
+    expect(await grantsIn(DATABASE_URL)).toHaveLength(SEEDS);
+    expect(await auditOf(DATABASE_URL)).toEqual(await grantsIn(DATABASE_URL));
+    expect(
+      Object.values(await history())
+        .flat()
+        .filter((state) => state.startsWith('blocked')),
+    ).toEqual([]);
+    const jobs = () => execute(DATABASE_URL, 'select state, count(*)::int from bullmq.job group by state');
+    await expect.poll(jobs, { timeout: 60_000 }).toEqual([{ state: 'completed', count: SEEDS }]);
+  },
+);
+
+/** One process of it that is killed takes all others along; it recovers by what it wrote of its log, and goes on. */
+async function crash(databaseUrl: string): Promise<void> {
+  const client = new pg.Client(databaseUrl);
+  client.on('error', () => {}); // it is the one that is killed
+  await client.connect();
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  process.kill(rows[0]?.pid ?? 0, 'SIGKILL');
+  await expect
+    .poll(() => execute(databaseUrl, 'select 1 as alive').catch(() => []), { timeout: 20_000 })
+    .toEqual([{ alive: 1 }]);
+}
 
 /** As a restart or a failover does it. */
 async function dropConnections(databaseUrl: string): Promise<void> {

@@ -37,6 +37,18 @@ test('options of the URL are kept beside those of the queue', async ({ databaseU
   expect(rows).toEqual([{ schema: 'bullmq', timeout: '1min', isolation: 'read committed' }]);
 });
 
+test('a worker waits for no disk, whoever else asks the queue does', async ({ databaseUrl }) => {
+  await using opened = new AsyncDisposableStack();
+  const commitsOf = async (ofWorker: boolean) => {
+    const pool = openQueuePool({ url: databaseUrl, max: 1, ofWorker });
+    opened.defer(() => pool.end());
+    return (await pool.query('show synchronous_commit')).rows;
+  };
+
+  expect(await commitsOf(true)).toEqual([{ synchronous_commit: 'off' }]);
+  expect(await commitsOf(false)).toEqual([{ synchronous_commit: 'on' }]);
+});
+
 test('jobs of a worker notify nobody of their events', async ({ databaseUrl }) => {
   await using opened = new AsyncDisposableStack();
   const target = { kind: 'postgres', url: databaseUrl } as const;

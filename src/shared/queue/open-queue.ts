@@ -94,7 +94,7 @@ export function createSeedWorker(
 ): SeedWorker {
   const run: Process = (job, token, signal) => process(job, token, signal); // only three parameters get a signal
   if (target.kind === 'postgres') {
-    const pool = openQueuePool({ url: target.url, max: CONNECTIONS + 1, silent: true });
+    const pool = openQueuePool({ url: target.url, max: CONNECTIONS + 1, ofWorker: true });
     const worker = new onPostgres.Worker(SEED_QUEUE, run, {
       ...options,
       connection: pool,
