@@ -15,7 +15,9 @@ const FILES_AT_ONCE = 3;
 
 /** These wait the longest, most of all the one for locks to expire: begun last, they would wait with nothing beside them. */
 const LONGEST = new Set(
-  ['fairness', 'worker-crash', 'database-guard', 'slot-book', 'pool-walks'].map((name) => `${name}.test.ts`),
+  ['fairness', 'worker-crash', 'database-guard', 'slot-book', 'pool-walks', 'outages', 'used-up-quotas'].map(
+    (name) => `${name}.test.ts`,
+  ),
 );
 const isLong = ({ moduleId }: TestSpecification) => LONGEST.has(basename(moduleId));
 

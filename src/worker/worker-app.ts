@@ -42,6 +42,7 @@ import { startPeriodic } from './upkeep/start-periodic.ts';
 import { startWaking } from './start-waking.ts';
 import { createSeedTaker } from './take-seed.ts';
 import { clearTenantFault, recordTenantFault } from './tenant-fault.ts';
+import { createUsedUpQuotas } from './used-up-quotas.ts';
 import type { WorkerConfig } from './worker-config.ts';
 import { createDemandCount } from './walks/count-demand.ts';
 import { createPoolWalks } from './walks/pool-walks.ts';
@@ -74,6 +75,8 @@ const WALK_ON_EVERY_MS = 250;
 const RECONCILE_EVERY_MS = 15_000;
 /** What it finds is left over from a worker that died, so seconds matter as little as in a rollout. */
 const STRANDED_EVERY_MS = 30_000;
+/** As often as a quota that is used up is asked, by default. Nothing is done while none is. */
+const TELL_EVERY_MS = 1_000;
 /** A gate adds up what was written since: some hundred rows of a busy worker, in some tenths of a millisecond. */
 const COMPACT_EVERY_MS = 2_000;
 const PRUNE_EVERY_MS = 60_000;
@@ -118,7 +121,8 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
     concurrency: config.concurrency,
     now: Date.now,
   });
-  const throttled = slowDownThrottled(guard, slots);
+  const usedUp = createUsedUpQuotas(em);
+  const throttled = slowDownThrottled(guard, slots, usedUp);
   const requests = createCognitoRequests({ clients, pace: slots.pace, observe: observeCognito, throttled });
   const directory = deps.directory ?? createCognitoDirectory({ requests, answered });
   const count = createDemandCount({ em, now: Date.now });
@@ -184,6 +188,10 @@ export async function startWorkerApp(deps: WorkerAppDeps): Promise<WorkerApp> {
   periodically(STRANDED_EVERY_MS, 'looking for who is not woken', async () => {
     const woken = await wakeStranded({ em: em(), queue, book });
     if (woken > 0) log.warn({ woken }, 'jobs brought forward that nobody would have woken');
+  });
+  periodically(TELL_EVERY_MS, 'telling who waits for a quota that is used up', async (stopping) => {
+    const seeds = await usedUp.tell(stopping);
+    if (seeds > 0) log.warn({ seeds, reason: 'throttled' }, 'a quota is used up: who waits for it is tried again');
   });
   periodically(COMPACT_EVERY_MS, 'compacting the tally', () => compactTally(em()));
   periodically(PRUNE_EVERY_MS, 'pruning', async (stopping) => {

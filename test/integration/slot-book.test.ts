@@ -313,10 +313,14 @@ function suite(kind: 'redis' | 'postgres') {
   });
 
   test('throttles that go on halve what is left, down to a twentieth', async ({ book, slowedBefore }) => {
-    for (let throttle = 0; throttle < 6; throttle += 1) {
-      await book.slowDown(HUNDRED);
+    const wasSlowest: boolean[] = [];
+    for (let throttle = 0; throttle < 7; throttle += 1) {
+      wasSlowest.push(await book.slowDown(HUNDRED));
       await slowedBefore(HUNDRED.domain, 2_000);
     }
+    expect(wasSlowest).toEqual([false, false, false, false, false, true, true]);
+    await book.slowDown(HUNDRED);
+    expect(await book.slowDown(HUNDRED), 'the same news').toBe(false);
     const lastSlot = await takeMany(book, 3);
     expect(lastSlot.sinceStart).toBeGreaterThan(2 * 200);
     expect(lastSlot.waitMs).toBeLessThan(3 * 200);

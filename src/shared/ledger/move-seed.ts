@@ -1,5 +1,6 @@
 import { sql, type EntityManager } from '@mikro-orm/postgresql';
-import type { RunId, SeedId } from '#shared/contract/ids.ts';
+import type { RunId, SeedId, TenantId } from '#shared/contract/ids.ts';
+import type { TransientReason } from '#shared/contract/reasons.ts';
 import { sourcesOf, type SeedState, type SeedStateKind } from '#shared/contract/seed-state.ts';
 
 /*
@@ -83,6 +84,38 @@ export async function moveToPending(em: EntityManager, ids: readonly SeedId[]): 
     from locked where s.id = locked.id
     returning s.id`);
   return moved.map(toId);
+}
+
+/**
+ * Seeds of these tenants that nobody has asked for take the answer that others got. No worker's attempt is behind it; whoever has
+ * an answer of its own keeps that. Returns how many moved, of which there are so many at most.
+ */
+export async function moveUnaskedToRetrying(
+  em: EntityManager,
+  { tenants, reason, limit }: UnaskedSeeds,
+): Promise<number> {
+  const isUnasked = sql`state = 'pending' and suspected_reason is null`;
+  const [moved] = await em.execute<{ count: number }[]>(sql`
+    with found as materialized (
+      select id from rolecall.seed
+      where (run, tenant) in (
+        select run, tenant from jsonb_to_recordset(${JSON.stringify(tenants)}::jsonb) as of(run bigint, tenant text)
+      ) and ${isUnasked} limit ${limit}
+    ), locked as (
+      select id from rolecall.seed where id in (select id from found) and ${isUnasked} order by id for no key update
+    ), moved as (
+      update rolecall.seed s set state = 'retrying', reason = ${reason}, updated_at = clock_timestamp()
+      from locked where s.id = locked.id
+      returning 1
+    )
+    select count(*)::int as count from moved`);
+  return moved?.count ?? 0;
+}
+
+export interface UnaskedSeeds {
+  readonly tenants: readonly { readonly run: RunId; readonly tenant: TenantId }[];
+  readonly reason: TransientReason;
+  readonly limit: number;
 }
 
 /** A newer run: what is unsettled of these will not be worked on any more. Returns how many seeds that are. */

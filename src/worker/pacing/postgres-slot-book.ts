@@ -52,7 +52,12 @@ export function createPostgresSlotBook(em: () => EntityManager, execute: RunStat
       return is_taken ? { kind: 'taken', waitMs: wait } : { kind: 'too-far', askAgainMs: wait - withinMs };
     },
     async slowDown({ domain, perSecond }) {
-      await execute(sql`select rolecall.slow_down(${domain}, ${perSecond}, ${pace()})`);
+      const [{ was_slowest }] = await execute<[{ was_slowest: boolean }]>(sql`
+        with was as materialized (select * from rolecall.open_pacing_domain(${domain}, ${perSecond}, ${pace()}))
+        select factor <= ${PACE.slowest}::float8 and (d).slowed_at < t - ${PACE.sameThrottle}::float8 as was_slowest,
+               rolecall.slow_down(${domain}, ${perSecond}, ${pace()})
+        from was`);
+      return was_slowest;
     },
     async upNext() {
       // One moment for the whole statement: asked of each row, a domain that falls due meanwhile lacked its first, and one

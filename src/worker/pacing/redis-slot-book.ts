@@ -63,7 +63,7 @@ export function createRedisSlotBook(redis: Redis | Cluster): SlotBook {
       return kind === 'taken' ? { kind, waitMs: Number(ms) } : { kind, askAgainMs: Number(ms) };
     },
     async slowDown({ domain, perSecond }: Budget) {
-      await run(SLOW_DOWN, [keysOf(domain).state], [perSecond]);
+      return (await run(SLOW_DOWN, [keysOf(domain).state], [perSecond])) === 1;
     },
     async upNext() {
       const { waiting, domains } = await domainsThatAreDue();

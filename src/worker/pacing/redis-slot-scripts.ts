@@ -129,13 +129,14 @@ close(d)
 return { 'taken', tostring(slot - now) }
 `);
 
-/** ARGV: requests per second. */
+/** ARGV: requests per second. Returns 1 where it was the slowest already. */
 export const SLOW_DOWN = script(`${DOMAIN}
 local d = open(tonumber(ARGV[1]))
-if d.slowedAt < now - ${PACE.sameThrottle} then
-  d.slowed, d.slowedAt = math.max(${PACE.slowest}, d.factor / 2), now
-  close(d)
-end
+if d.slowedAt >= now - ${PACE.sameThrottle} then return 0 end
+local wasSlowest = d.factor <= ${PACE.slowest}
+d.slowed, d.slowedAt = math.max(${PACE.slowest}, d.factor / 2), now
+close(d)
+return wasSlowest and 1 or 0
 `);
 
 /** KEYS: domains by when they have slots to give. Returns how many there are, and the names of those that do. */

@@ -52,8 +52,8 @@ export interface SlotBook {
   park(seed: Parked): Promise<void>;
   /** For what cannot be parked: the next slot, unless it is further away than that. */
   take(budget: Budget, withinMs: number): Promise<Taken>;
-  /** Somebody else uses the quota too: half the rate, which then recovers little by little. */
-  slowDown(budget: Budget): Promise<void>;
+  /** Somebody else uses the quota too: half the rate, which then recovers little by little. `true`: it is the slowest already. */
+  slowDown(budget: Budget): Promise<boolean>;
   /** Those whose turn comes next, in domains that have slots to give; `waiting`: whether anybody waits anywhere. */
   upNext(): Promise<{ readonly parked: readonly Parked[]; readonly waiting: boolean }>;
   /** Gives the slots up to the horizon to those whose turn it is. */

@@ -21,8 +21,8 @@ export interface Slots {
   leave(seed: PacedSeed): Promise<void>;
   /** The same for many that hardly ever have: where this process had nobody wait lately, they are not looked for. */
   leaveIfCrowded(seed: PacedSeed): Promise<void>;
-  /** Somebody else uses this quota too. */
-  slowDown(pool: UserPool, operation: CognitoOperation): Promise<void>;
+  /** Somebody else uses this quota too. `true`: all of it, as far as it can be told. */
+  slowDown(pool: UserPool, operation: CognitoOperation): Promise<boolean>;
   readonly pace: Pace;
 }
 
@@ -70,7 +70,7 @@ export function createSlots(book: SlotBook, budgets: DomainBudgets, now: () => n
     },
     async slowDown(pool, operation) {
       const budget = await budgets(pool, operation);
-      if (!isUnpaced(budget)) await book.slowDown(budget);
+      return !isUnpaced(budget) && (await book.slowDown(budget));
     },
     async pace(pool, operation, options) {
       const budget = await budgets(pool, operation);

@@ -17,8 +17,12 @@ function listen() {
   let clock = 0;
   const guard = createPoolGuard({ concurrency: 10, now: () => clock });
   const slowed: string[] = [];
-  const slowDown = async ({ id }: UserPool, operation: CognitoOperation) => void slowed.push(`${id} ${operation}`);
-  const throttled = slowDownThrottled(guard, { slowDown });
+  const usedUp: string[] = [];
+  const slowDown = async ({ id }: UserPool, operation: CognitoOperation) => {
+    slowed.push(`${id} ${operation}`);
+    return slowed.length > 2; // the third one finds it slow already
+  };
+  const throttled = slowDownThrottled(guard, { slowDown }, { add: (domain) => void usedUp.push(domain) });
   const later = (ms: number) => void (clock += ms);
   const ask = (pool: UserPool) => {
     const entry = guard.enter(poolKey(pool), 'domain');
@@ -34,7 +38,7 @@ function listen() {
     later(50);
     await answered(answer);
   };
-  return { slowed, throttled, ask, later, lookUp };
+  return { slowed, usedUp, throttled, ask, later, lookUp };
 }
 
 test('a throttle slows down the quota of its operation, whatever the tenant is looked up by', async () => {
@@ -43,6 +47,17 @@ test('a throttle slows down the quota of its operation, whatever the tenant is l
   await throttled(poolOf('A'), 'DescribeUserPool');
   await throttled(poolOf('B', 'AdminGetUser'), 'ListUsers');
   expect(slowed).toEqual(['A ListUsers', 'A DescribeUserPool', 'B ListUsers']);
+});
+
+test('a quota is used up when it throttles though it is the slowest already, and it is that of the operation', async () => {
+  const { usedUp, throttled } = listen();
+  const pool = poolOf('B', 'AdminGetUser');
+  await throttled(pool, 'AdminGetUser');
+  await throttled(pool, 'AdminGetUser');
+  expect(usedUp).toEqual([]);
+  await throttled(pool, 'AdminGetUser');
+  await throttled(pool, 'ListUsers');
+  expect(usedUp).toEqual(['own/eu-west-2/user-read', 'own/eu-west-2/user-list']);
 });
 
 test('a pool that is throttled again while others are answered slows down nobody, be it by lookups or by walks', async () => {
@@ -94,6 +109,8 @@ test('a throttle of the second look says nothing about the pool, however well ot
 
 test('a book that is away makes no lookup fail', async () => {
   const guard = createPoolGuard({ concurrency: 10, now: () => 0 });
-  const throttled = slowDownThrottled(guard, { slowDown: () => Promise.reject(new Error('away')) });
+  const usedUp = new Set<string>();
+  const throttled = slowDownThrottled(guard, { slowDown: () => Promise.reject(new Error('away')) }, usedUp);
   await expect(throttled(poolOf('A'), 'ListUsers')).resolves.toBeUndefined();
+  expect(usedUp).toEqual(new Set());
 });
