@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ListUsersCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { createCognitoClients } from '../../src/worker/cognito/cognito-clients.ts';
 import { emailOf, poolId, REGION } from '../support/tenants.ts';
@@ -25,10 +26,15 @@ let next = 0;
 await Promise.all(Array.from({ length: concurrency }, lookUpWhatIsLeft));
 tell((performance.now() - started) / 1000);
 
+/**
+ * Each lookup begins in a turn of the event loop of its own, as in a worker: begun in the one that brought the answer before, it
+ * takes over a third more of the processor.
+ */
 async function lookUpWhatIsLeft(): Promise<void> {
   while (next < seeds) {
     const email = emailOf(next);
     next += 1;
+    await nextTurn();
     const { Users } = await client.send(
       new ListUsersCommand({ UserPoolId: poolId(tenant), Filter: `email = "${email}"`, Limit: 60 }),
     );
