@@ -47,7 +47,8 @@ async function tenantsOf(em: EntityManager, domains: ReadonlySet<string>): Promi
   const rows = await em.execute<{ run: string; tenant: TenantId; pool: UserPool }[]>(sql`
     select t.run, t.tenant, t.settings -> 'userPool' as pool
     from rolecall.release r join rolecall.release_tenant t using (run) where r.superseded_at is null`);
-  return rows
-    .filter(({ pool }) => domains.has(budgetOf(pool, pool.lookup).domain))
-    .map(({ run, tenant }) => ({ run: Number(run) as RunId, tenant })); // as the ledger has them
+  // Older versions recorded no lookup.
+  const isOne = ({ lookup = 'ListUsers', ...pool }: UserPool) =>
+    domains.has(budgetOf({ ...pool, lookup }, lookup).domain);
+  return rows.filter(({ pool }) => isOne(pool)).map(({ run, tenant }) => ({ run: Number(run) as RunId, tenant })); // as the ledger has them
 }

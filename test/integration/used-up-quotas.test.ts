@@ -57,6 +57,10 @@ test('who waits for a quota that is used up is retried; whoever has an answer ke
   });
   const [ada] = await execute(databaseUrl, `select attempts from rolecall.seed where email = 'ada@example.org'`);
   expect(ada).toEqual({ attempts: 0 });
+  await execute(
+    databaseUrl,
+    `update rolecall.release_tenant set settings = settings #- '{userPool,lookup}' where tenant = 'elsewhere'`,
+  );
   usedUp.add(budgetOf({ ...pool, assumeRole: { arn } }, 'ListUsers').domain);
   usedUp.add(budgetOf({ ...pool, lookup: 'AdminGetUser' }, 'AdminGetUser').domain);
   expect(await usedUp.tell(NEVER)).toBe(2);
