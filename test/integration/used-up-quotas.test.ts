@@ -10,6 +10,9 @@ import { describeOnBothPlatforms, platformTest as test } from '../support/worker
 
 const NEVER = new AbortController().signal;
 const arn = 'arn:aws:iam::111122223333:role/rolecall';
+/** As manifests of the tests have it. */
+const poolAt = (endpoint: string) =>
+  ({ region: 'eu-west-2', endpoint, lookup: 'ListUsers', requestsPerSecond: 20 }) as const;
 
 test('who waits for a quota that is used up is retried; whoever has an answer keeps it', async ({
   ledger,
@@ -17,7 +20,6 @@ test('who waits for a quota that is used up is retried; whoever has an answer ke
   produce,
   databaseUrl,
 }) => {
-  const pool = { region: 'eu-west-2', endpoint: cognito.url, lookup: 'ListUsers', requestsPerSecond: 20 } as const;
   const usedUp = createUsedUpQuotas(() => ledger.em.fork());
   const old = await produce({ tenants: [{ seeds: ['old@example.org'] }] }, 'v1');
   await execute(databaseUrl, `update rolecall.seed set state = 'pending' where run = ${old.run}`);
@@ -27,7 +29,6 @@ test('who waits for a quota that is used up is retried; whoever has an answer ke
         { id: 'elsewhere', assumeRole: { arn }, seeds: ['else@example.org'] },
         {
           id: 'here',
-
           seeds: ['ada@example.org', 'eve@example.org', 'ken@example.org', 'sam@example.org'],
         },
         { id: 'other-api', lookup: 'AdminGetUser', seeds: ['api@example.org'] },
@@ -44,7 +45,7 @@ test('who waits for a quota that is used up is retried; whoever has an answer ke
   await move('sam@example.org', { kind: 'retrying', reason: 'network', nextAttemptAt: new Date() });
 
   expect(await usedUp.tell(NEVER)).toBe(0);
-  usedUp.add(budgetOf(pool, 'ListUsers').domain);
+  usedUp.add(budgetOf(poolAt(cognito.url), 'ListUsers').domain);
   expect(await usedUp.tell(NEVER)).toBe(1);
   expect(await usedUp.tell(NEVER)).toBe(0);
   expect(await statesOf(databaseUrl, run)).toEqual({
@@ -61,16 +62,15 @@ test('who waits for a quota that is used up is retried; whoever has an answer ke
     databaseUrl,
     `update rolecall.release_tenant set settings = settings #- '{userPool,lookup}' where tenant = 'elsewhere'`,
   );
-  usedUp.add(budgetOf({ ...pool, assumeRole: { arn } }, 'ListUsers').domain);
-  usedUp.add(budgetOf({ ...pool, lookup: 'AdminGetUser' }, 'AdminGetUser').domain);
+  usedUp.add(budgetOf({ ...poolAt(cognito.url), assumeRole: { arn } }, 'ListUsers').domain);
+  usedUp.add(budgetOf({ ...poolAt(cognito.url), lookup: 'AdminGetUser' }, 'AdminGetUser').domain);
   expect(await usedUp.tell(NEVER)).toBe(2);
 });
 
 test('however many they are', async ({ ledger, cognito, produce, databaseUrl }) => {
-  const pool = { region: 'eu-west-2', endpoint: cognito.url, lookup: 'ListUsers', requestsPerSecond: 20 } as const;
   const usedUp = createUsedUpQuotas(() => ledger.em.fork());
   await produce({ tenants: ['a', 'b'].map((id) => ({ id, seeds: people(1_200) })) }, 'v1');
-  usedUp.add(budgetOf(pool, 'ListUsers').domain);
+  usedUp.add(budgetOf(poolAt(cognito.url), 'ListUsers').domain);
   expect(await usedUp.tell(NEVER)).toBe(2_400);
   expect(await countStates(databaseUrl)).toEqual({ retrying: 2_400 });
 });
